@@ -1,0 +1,48 @@
+"""What every room may use: errors, external tools, progress, paths."""
+
+from fpgaclass.core.errors import (
+    BuildError,
+    BusError,
+    CardError,
+    ClassroomError,
+    CourseError,
+    FirmwareError,
+    FpgaClassError,
+    HungKernelError,
+    InvalidInputError,
+    ToolMissingError,
+    UnsupportedLayerError,
+    UsageError,
+    WrongCardError,
+)
+from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, state_directory
+from fpgaclass.core.progress import say, stage, track, warn
+from fpgaclass.core.tools import Tool, find_tool, require_tool, run_tool
+
+__all__ = [
+    "BuildError",
+    "BusError",
+    "CardError",
+    "ClassroomError",
+    "CourseError",
+    "FirmwareError",
+    "FpgaClassError",
+    "HungKernelError",
+    "InvalidInputError",
+    "Tool",
+    "ToolMissingError",
+    "UnsupportedLayerError",
+    "UsageError",
+    "WrongCardError",
+    "atomic_directory",
+    "cache_directory",
+    "digest_of",
+    "find_tool",
+    "require_tool",
+    "run_tool",
+    "say",
+    "stage",
+    "state_directory",
+    "track",
+    "warn",
+]

@@ -1,0 +1,101 @@
+"""External programs: which ones there are, where each was looked for, how to get one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgaclass.core.errors import BuildError, ToolMissingError
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that was found.
+
+    Attributes:
+        name: what it is called here, such as ``"yosys"``.
+        command: the words to start it with.
+        origin: where it was found, for messages.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    origin: str
+
+
+def find_tool(name: str) -> Tool | None:
+    """Find a program by ``FPGACLASS_<NAME>``, on PATH, or beside the running Python, else None."""
+    variable = _variable(name)
+    override = os.environ.get(variable)
+    if override:
+        return Tool(name, tuple(override.split()), variable) if shutil.which(override.split()[0]) else None
+    for origin, path in (("PATH", None), ("the environment", str(Path(sys.executable).parent))):
+        found = shutil.which(name, path=path)
+        if found:
+            return Tool(name, (found,), origin)
+    return None
+
+
+def require_tool(name: str, how_to_get: str) -> Tool:
+    """Find a program or raise ToolMissingError with where it was looked for and how to get it."""
+    tool = find_tool(name)
+    if tool is None:
+        looked = f"{_variable(name)}, PATH, {Path(sys.executable).parent}"
+        raise ToolMissingError(f"{name} is not on this machine", where=looked, next_step=how_to_get)
+    return tool
+
+
+def run_tool(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> str:
+    """Run a program to its end and return what it printed.
+
+    Raises:
+        BuildError: it failed; the message holds its first line that reads like an error, and the log's path.
+    """
+    try:
+        done = subprocess.run(
+            list(command),
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as slow:
+        what = f"{Path(command[0]).name} did not end within {timeout:.0f} s"
+        raise BuildError(what, where=str(cwd)) from slow
+    if log is not None:
+        log.write_text(done.stdout)
+    if done.returncode:
+        raise BuildError(
+            f"{Path(command[0]).name} failed with exit code {done.returncode}: {_first_error(done.stdout)}",
+            where=str(log or cwd),
+        )
+    return done.stdout
+
+
+def _variable(name: str) -> str:
+    return "FPGACLASS_" + name.upper().replace("-", "_").replace("+", "X")
+
+
+def _first_error(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for line in lines:
+        if "error" in line.lower():
+            return line[:300]
+    return lines[-1][:300] if lines else "it printed nothing"
