@@ -1,0 +1,97 @@
+"""YAML read into a pydantic model, with errors that name the file, the line, the key and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fpgaclass.core import CourseError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A model that cannot change and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def read_yaml(text: str, model: type[Model], *, where: str, first_line: int = 1) -> Model:
+    """Return the model that the YAML text describes.
+
+    Args:
+        text: the YAML.
+        model: the pydantic model it must fit.
+        where: the file's name, for messages.
+        first_line: the line of the file at which the text starts.
+
+    Raises:
+        CourseError: with file, line, key and what is allowed.
+    """
+    try:
+        data = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as trouble:
+        mark = getattr(trouble, "problem_mark", None)
+        line = first_line + (mark.line if mark else 0)
+        problem = getattr(trouble, "problem", None) or str(trouble)
+        raise CourseError(f"this is not YAML: {problem}", where=f"{where}:{line}") from trouble
+    try:
+        return model.model_validate({} if data is None else data)
+    except ValidationError as trouble:
+        first = trouble.errors()[0]
+        location = first["loc"]
+        line = first_line + _line_of(tree, location)
+        key = ".".join(str(part) for part in location) or "the whole file"
+        what = f"{key}: {_reason(first, model)}"
+        more = len(trouble.errors()) - 1
+        if more:
+            what += f" (and {more} more)"
+        raise CourseError(what, where=f"{where}:{line}") from trouble
+
+
+def _reason(error: Any, model: type[BaseModel]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"no such key; allowed here: {', '.join(_fields(model, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return "this key is missing"
+    given = repr(error["input"])
+    return f"{message}, not {given[:60]}"
+
+
+def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at a place, walking down through nested models and lists of them."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        inner = model.model_fields[part].annotation
+        found = [kind for kind in _flatten(inner) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not found:
+            return []
+        model = found[0]
+    return sorted(model.model_fields)
+
+
+def _flatten(annotation: Any) -> list[Any]:
+    arguments = getattr(annotation, "__args__", ())
+    return [annotation] if not arguments else [leaf for arg in arguments for leaf in _flatten(arg)]
+
+
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Return the line (from 0) of the deepest node on the way to ``location``."""
+    line = node.start_mark.line if node else 0
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((p for p in node.value if p[0].value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            break
+    return line

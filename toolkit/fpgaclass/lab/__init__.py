@@ -1,0 +1,8 @@
+"""What a notebook imports: checks that explain themselves, a seed of one's own, and quiet libraries."""
+
+from fpgaclass.lab import check
+from fpgaclass.lab.check import CheckError
+from fpgaclass.lab.quiet import quiet
+from fpgaclass.lab.seeds import student_seed
+
+__all__ = ["CheckError", "check", "quiet", "student_seed"]
