@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fpgaclass.core import InvalidInputError, digest_of
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_SCALARS = ("char", "uchar", "short", "ushort", "int", "uint", "unsigned int", "float", "long", "double")
+_SCALARS = ("int", "uint", "unsigned int", "float")
 BANK_KINDS = ("DDR4", "HBM")
 
 
@@ -52,7 +52,7 @@ class Argument:
     @property
     def size(self) -> int:
         """Width of the register, in bytes."""
-        return 8 if self.is_pointer or self.ctype in ("long", "double") else 4
+        return 8 if self.is_pointer else 4
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class KernelDesign:
             raise InvalidInputError(f"kernel {self.name} has no sources")
         for file in self.sources:
             if not re.fullmatch(r"\w[\w.-]*\.(v|sv|vh|svh|mem)", file):
-                raise InvalidInputError(f"source name {file!r} is not a plain .v, .sv, .vh, .svh or .mem name")
+                raise InvalidInputError(f"source {file!r} is not a plain .v, .sv, .vh, .svh or .mem name")
         if not 0 < self.clock_mhz <= 2000:
             raise InvalidInputError(f"a clock of {self.clock_mhz} MHz is outside 0 to 2000")
         if not 1 <= self.instances <= 15:
