@@ -1,0 +1,158 @@
+"""A firmware on disk: a folder that says what it is, and the object that reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fpgaclass.core import FirmwareError, atomic_directory
+from fpgaclass.firmware.emulation import LIBRARY, emulate
+from fpgaclass.firmware.network import interpret
+from fpgaclass.firmware.report import Report
+from fpgaclass.firmware.words import Field, WordFormat
+
+MANIFEST = "manifest.json"
+FORMAT = "fpgaclass-firmware/1"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a firmware is and what it was made of.
+
+    Attributes:
+        name: of the firmware; its card file is ``<name>.xclbin``.
+        digest: SHA-256 (hex) over the model, the board, the options and the tools.
+        board: the board's name.
+        toolchain: ``"open"``.
+        model: SHA-256 (hex) of the model's architecture and weights.
+        inputs: the layout of an event in the input buffer.
+        outputs: the layout of a result in the output buffer.
+        tools: name -> version of each tool that had a hand in it.
+        agreement: stage -> events that differed from the model when it was built; ``events`` -> how many.
+    """
+
+    name: str
+    digest: str
+    board: str
+    toolchain: str
+    model: str
+    inputs: WordFormat
+    outputs: WordFormat
+    tools: Mapping[str, str]
+    agreement: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what ``to_json`` wrote."""
+        data = json.loads(text)
+        if data.pop("format") != FORMAT:
+            raise ValueError(f"not a {FORMAT}")
+        for side in ("inputs", "outputs"):
+            layout = data[side]
+            fields = tuple(Field(**one) for one in layout["fields"])
+            data[side] = WordFormat(fields, layout["word_bits"], tuple(layout["shape"]))
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A built network: hand ``path`` to ``pynq.Overlay``, ``encode`` what goes in, ``decode`` what comes out.
+
+    Attributes:
+        folder: holds manifest.json, the card file, ``hls/``, ``rtl/``, ``reports/`` and ``model.keras``.
+        manifest: what it is.
+        report: what it costs.
+
+    Example::
+
+        firmware = build(model, board="u250")
+        overlay = pynq.Overlay(firmware.path)
+        x = pynq.allocate((n, firmware.inputs.slot_words), firmware.inputs.dtype, target=overlay.bank0)
+        y = pynq.allocate((n, firmware.outputs.slot_words), firmware.outputs.dtype, target=overlay.bank0)
+        x[:] = firmware.encode(events)
+        x.sync_to_device()
+        overlay.krnl_rtl_1.call(x, y, x.size, y.size)
+        y.sync_from_device()
+        predictions = firmware.decode(y)
+    """
+
+    folder: Path
+    manifest: Manifest
+    report: Report
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Firmware:
+        """Read a firmware folder.
+
+        Raises:
+            FirmwareError: it is not one, or it is damaged.
+        """
+        folder = Path(folder)
+        try:
+            manifest = Manifest.from_json((folder / MANIFEST).read_text())
+            report = Report.from_json((folder / "reports" / "report.json").read_text())
+        except (OSError, ValueError, KeyError, TypeError) as bad:
+            raise FirmwareError(
+                f"no firmware can be read: {type(bad).__name__} {bad}",
+                where=str(folder),
+                next_step="build it again with firmware.build(model)",
+            ) from bad
+        return cls(folder, manifest, report)
+
+    @property
+    def path(self) -> str:
+        """The file that a card loads (a virtual xclbin)."""
+        return str(self.folder / f"{self.manifest.name}.xclbin")
+
+    @property
+    def inputs(self) -> WordFormat:
+        """The layout of an event in the input buffer."""
+        return self.manifest.inputs
+
+    @property
+    def outputs(self) -> WordFormat:
+        """The layout of a result in the output buffer."""
+        return self.manifest.outputs
+
+    def encode(self, x: npt.ArrayLike) -> npt.NDArray[np.signedinteger[Any]]:
+        """Pack events (n, \\*inputs.shape) into the words (n, inputs.slot_words) that the card reads."""
+        return self.inputs.encode(x)
+
+    def decode(self, words: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Unpack the words (n, outputs.slot_words) that the card wrote into results (n, \\*outputs.shape)."""
+        return self.outputs.decode(words)
+
+    def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Evaluate the network's logic in software: the card's results, without a card and without cycles."""
+        return interpret(self._logic, self.inputs, self.outputs, x)
+
+    def emulate(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Run hls4ml's C++ of the model: what high-level synthesis would be given."""
+        return emulate(self.folder / "hls" / LIBRARY, x, len(self.inputs.fields), self.outputs.shape)
+
+    def save(self, folder: str | Path) -> Firmware:
+        """Copy the firmware into a folder of yours, which must not exist yet."""
+        target = Path(folder)
+        if target.exists():
+            raise FirmwareError(f"{target} is there already", next_step="choose another folder or remove it")
+        with atomic_directory(target) as scratch:
+            shutil.copytree(self.folder, scratch, dirs_exist_ok=True)
+        return Firmware.load(target)
+
+    @cached_property
+    def _logic(self) -> Any:
+        from da4ml.types import CombLogic
+
+        return CombLogic.load(str(self.folder / "rtl" / "model" / "comb.json"))

@@ -1,0 +1,96 @@
+"""Boards as data: one TOML file each, in ``boards/``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fpgaclass.card import Bank, Link
+from fpgaclass.core import InvalidInputError
+
+_FOLDER = Path(__file__).parent / "boards"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a device has, or what a design needs: counts of each kind of cell."""
+
+    lut: int
+    ff: int
+    dsp: int
+    bram36: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board: its device, memories and link.
+
+    Attributes:
+        name: the key used in ``build(board=...)``.
+        form: how software reaches it: ``"alveo"`` (PCIe, xclbin).
+        part: the vendor's part number.
+        family: yosys' name of the device family.
+        platform: vendor, board, shell and version, as an xclbin names it.
+        clock_mhz: the kernel's clock, MHz; an estimate until a vendor tool has closed timing.
+        adder_level_ns: time taken for one level of LUT and carry chain, ns; an estimate.
+        resources: what the device has.
+        banks: its memories, the first one is the default.
+        link: the modelled link between host and board.
+    """
+
+    name: str
+    title: str
+    form: str
+    part: str
+    family: str
+    platform: str
+    clock_mhz: float
+    adder_level_ns: float
+    resources: Resources
+    banks: tuple[Bank, ...]
+    link: Link
+
+    @property
+    def levels_per_clock(self) -> int:
+        """Adder levels that fit in one clock period (estimate)."""
+        return max(1, int(1e3 / self.clock_mhz / self.adder_level_ns))
+
+
+def board_names() -> list[str]:
+    """List the boards that ship with the package."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load_board(board: str | Path | Board) -> Board:
+    """Read a board by name (``"u250"``) or from a TOML file of your own.
+
+    Raises:
+        InvalidInputError: no such board, or a key is missing or wrong.
+    """
+    if isinstance(board, Board):
+        return board
+    path = Path(board) if str(board).endswith(".toml") else _FOLDER / f"{board}.toml"
+    if not path.is_file():
+        known = ", ".join(board_names())
+        raise InvalidInputError(
+            f"no board {str(board)!r}",
+            where=str(path),
+            next_step=f"use one of {known}, or a TOML file of yours",
+        )
+    try:
+        return _parse(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as bad:
+        raise InvalidInputError(
+            f"board file is not right: {type(bad).__name__} {bad}",
+            where=str(path),
+            next_step=f"compare with {_FOLDER / 'u250.toml'}",
+        ) from bad
+
+
+def _parse(data: dict[str, Any]) -> Board:
+    resources = Resources(**data.pop("resources"))
+    banks = tuple(Bank(**bank) for bank in data.pop("banks"))
+    link = Link(**data.pop("link"))
+    return Board(**data, resources=resources, banks=banks, link=link)

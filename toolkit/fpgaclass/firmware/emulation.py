@@ -1,0 +1,109 @@
+"""hls4ml's C++ of a model, compiled for this machine: what high-level synthesis would be given."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fpgaclass.card import find_compiler
+from fpgaclass.core import BuildError, run_tool
+from fpgaclass.firmware.board import Board
+from fpgaclass.firmware.network import TOP
+
+LIBRARY = "emulation.so"
+
+_BATCH = """// Many events in one call, so that Python is not in the loop.
+extern "C" {
+void %(top)s_double(double *in, double *out);
+void emulate_batch(const double *in, double *out, long events, long in_size, long out_size) {
+    for (long i = 0; i < events; ++i)
+        %(top)s_double(const_cast<double *>(in) + i * in_size, out + i * out_size);
+}
+}
+"""
+
+
+def write_hls(model: Any, board: Board, folder: Path) -> None:
+    """Write hls4ml's Vitis project for an HGQ2 model, bit-exact types and all.
+
+    Raises:
+        BuildError: hls4ml refused the model.
+    """
+    from hls4ml.converters import convert_from_keras_model
+
+    logging.getLogger("hls4ml").setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            project = convert_from_keras_model(
+                model,
+                hls_config={"Model": {"Precision": "fixed<-1,0>", "ReuseFactor": 1, "Strategy": "Latency"}},
+                backend="Vitis",
+                io_type="io_parallel",
+                bit_exact=True,
+                output_dir=str(folder),
+                project_name=TOP,
+                part=board.part,
+                clock_period=1e3 / board.clock_mhz,
+            )
+            project.write()
+    except Exception as bad:  # hls4ml raises bare Exception for what it does not know
+        raise BuildError(
+            f"hls4ml cannot convert the model: {type(bad).__name__} {bad}", where="hls4ml"
+        ) from bad
+    (folder / "batch.cpp").write_text(_BATCH % {"top": TOP})
+
+
+def compile_hls(folder: Path) -> Path:
+    """Compile the project's C++ model; return the shared library."""
+    compiler = find_compiler()
+    _use_complete_complex(folder / "firmware" / "ap_types")
+    command = [
+        *compiler.command, "-O1", "-fPIC", "-std=c++17", "-w", "-shared", "-fvisibility=default",
+        "-Ifirmware/ap_types", '-DWEIGHTS_DIR="firmware/weights"',
+        f"firmware/{TOP}.cpp", f"{TOP}_bridge.cpp", "batch.cpp", "-o", LIBRARY,
+    ]  # fmt: skip
+    run_tool(command, cwd=folder, log=folder / "compile.log", timeout=1800)
+    return folder / LIBRARY
+
+
+def emulate(
+    library: Path, x: npt.ArrayLike, in_size: int, out_shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Run hls4ml's compiled model: events (n, ...) of ``in_size`` values -> (n, \\*out_shape)."""
+    events = np.ascontiguousarray(np.asarray(x, dtype=np.float64).reshape(-1, in_size))
+    out_size = int(np.prod(out_shape))
+    out = np.empty((len(events), out_size))
+    # The weights are read, by a relative path, at the first call.
+    with _working_directory(library.parent):
+        function = ctypes.CDLL(str(library)).emulate_batch
+        pointer = ctypes.POINTER(ctypes.c_double)
+        function.argtypes = [pointer, pointer, ctypes.c_long, ctypes.c_long, ctypes.c_long]
+        function.restype = None
+        function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events), in_size, out_size)
+    return out.reshape(-1, *out_shape).astype(np.float32)
+
+
+def _use_complete_complex(headers: Path) -> None:
+    """Include <complex> where the headers only declare std::complex, which libc++ (zig, clang) rejects."""
+    forward = re.compile(r"namespace std \{\s*template<typename _Tp> class complex;\s*\}")
+    for path in headers.glob("ap_*_special.h"):
+        path.write_text(forward.sub("#include <complex>", path.read_text()))
+
+
+@contextlib.contextmanager
+def _working_directory(folder: Path) -> Any:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

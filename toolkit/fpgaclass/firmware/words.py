@@ -1,0 +1,135 @@
+"""How events lie in a card's buffer: one integer word a value, one slot an event.
+
+Word ``j`` holds ``floor(x[j] * 2**fraction[j])`` in two's complement. A slot is padded to a power of two
+bytes (to a multiple of 64 bytes past one beat), so that an event never straddles a 512-bit beat of the bus
+and the kernel needs no barrel shifter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fpgaclass.core import InvalidInputError
+
+BEAT_BYTES = 64
+_WORD_BITS = (8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value's fixed-point format: sign bit (0 or 1), integer bits, fraction bits; all zero if unused."""
+
+    sign: int
+    integer: int
+    fraction: int
+
+    @property
+    def width(self) -> int:
+        """Bits in all; zero for an input that the network does not read."""
+        return max(0, self.sign + self.integer + self.fraction)
+
+
+@dataclass(frozen=True)
+class WordFormat:
+    """The layout of one side of a kernel (its input or its output).
+
+    Attributes:
+        fields: the format of each value of an event, in order.
+        word_bits: 8, 16 or 32; the same for both sides of a kernel.
+        shape: the shape of one event as the model sees it.
+    """
+
+    fields: tuple[Field, ...]
+    word_bits: int
+    shape: tuple[int, ...]
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes from one event to the next."""
+        used = len(self.fields) * self.word_bits // 8
+        if used <= BEAT_BYTES:
+            return 1 << max(0, (used - 1).bit_length())
+        return -(-used // BEAT_BYTES) * BEAT_BYTES
+
+    @property
+    def slot_words(self) -> int:
+        """Words from one event to the next: the second axis of a packed buffer."""
+        return self.slot_bytes * 8 // self.word_bits
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type of a word."""
+        return np.dtype(f"int{self.word_bits}")
+
+    def encode(self, x: npt.ArrayLike) -> npt.NDArray[np.signedinteger[Any]]:
+        """Pack events: floats (n, \\*shape) become words (n, slot_words).
+
+        A value beyond its field's range keeps its low bits, as the hardware would.
+
+        Raises:
+            InvalidInputError: the shape does not fit, or there are values that are not finite.
+        """
+        events = self._events(x)
+        scale = np.exp2([field.fraction for field in self.fields])
+        whole = np.floor(events * scale)
+        words = np.zeros((len(events), self.slot_words), self.dtype)
+        limit = 2.0 ** (self.word_bits - 1)
+        if whole.size and (whole.max() >= limit or whole.min() < -limit):
+            whole = np.mod(whole + limit, 2 * limit) - limit
+        words[:, : len(self.fields)] = whole.astype(self.dtype)
+        return words
+
+    def decode(self, words: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Unpack words (n, slot_words) into floats (n, \\*shape)."""
+        raw = np.asarray(words)
+        if raw.ndim != 2 or raw.shape[1] != self.slot_words:
+            raise InvalidInputError(
+                f"words have shape {raw.shape}, not (n, {self.slot_words})",
+                next_step="pass the buffer as the kernel wrote it",
+            )
+        whole = raw[:, : len(self.fields)].astype(np.int64)
+        unsigned = np.array([field.sign == 0 for field in self.fields])
+        whole = np.where(unsigned, whole & ((1 << self.word_bits) - 1), whole)
+        values = whole * np.exp2([-field.fraction for field in self.fields])
+        return values.reshape(-1, *self.shape).astype(np.float32)
+
+    def out_of_range(self, x: npt.ArrayLike) -> int:
+        """Count the events with a value that its field cannot hold, and that therefore wraps."""
+        events = self._events(x)
+        used = np.array([field.width > 0 for field in self.fields])
+        high = np.exp2([field.integer for field in self.fields])
+        low = np.array([-(2.0**field.integer) * field.sign for field in self.fields])
+        return int((((events < low) | (events >= high)) & used).any(axis=1).sum())
+
+    def _events(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        events = np.asarray(x, dtype=np.float64)
+        if events.shape[1:] != self.shape:
+            raise InvalidInputError(
+                f"events have shape {events.shape}, not (n, {', '.join(map(str, self.shape))})",
+                next_step="pass one row an event",
+            )
+        if not np.isfinite(events).all():
+            bad = int((~np.isfinite(events.reshape(len(events), -1))).any(axis=1).sum())
+            raise InvalidInputError(f"{bad} events hold NaN or infinity", next_step="drop or mend them")
+        return events.reshape(len(events), -1)
+
+
+def word_bits_for(fields: Sequence[Field]) -> int:
+    """Return the smallest word that holds every field.
+
+    Raises:
+        InvalidInputError: a value needs more than 32 bits.
+    """
+    widest = max(field.width for field in fields)
+    for bits in _WORD_BITS:
+        if widest <= bits:
+            return bits
+    raise InvalidInputError(
+        f"a value of the model needs {widest} bits, a word holds {_WORD_BITS[-1]}",
+        next_step="quantise the inputs and outputs to 32 bits or fewer",
+    )
