@@ -29,7 +29,7 @@ from fpgaclass.course.percent import PercentCell, read_percent
 
 Role = Literal["text", "code", "locked", "task", "check", "hint", "wrong", "answer"]
 
-_ID = re.compile(r"^[a-z][a-z0-9_]*$")
+_ID = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 _ROLES: dict[str, tuple[set[str], set[str]]] = {  # role: keys it needs, keys it may have
     "locked": (set(), {"tags"}),
     "task": (set(), {"tags"}),
@@ -189,7 +189,7 @@ def _with_values(cell: PercentCell, role: Any, where: str) -> LabCell:
     belongs, name = cell.metadata[role], cell.metadata.get("name", "")
     for word in (belongs, *([name] if "name" in cell.metadata else [])):
         if not (isinstance(word, str) and _ID.match(word)):
-            step = "small letters, digits and _, a letter first"
+            step = "small letters, digits and _, a letter first, 40 at most"
             raise CourseError(f"{word!r} cannot be a name", where=where, next_step=step)
     if (role == "hint") != (cell.kind == "markdown") and role != "answer":
         raise CourseError(f"a {role} cell is {'[markdown]' if role == 'hint' else 'code'}", where=where)
@@ -226,6 +226,8 @@ def _check_whole(lab: Lab) -> None:
                 cell, f"there is no task '{cell.belongs}'", f"tasks here: {', '.join(lab.tasks) or 'none'}"
             )
         if cell.role in ("task", "check", "wrong", "answer", "locked"):
+            if len(cell.grade_id) > 64 and cell.role != "wrong":
+                refuse(cell, f"'{cell.grade_id}' is longer than the 64 letters of a notebook cell's id")
             if cell.grade_id in seen:
                 line = seen[cell.grade_id].line
                 refuse(cell, f"'{cell.grade_id}' is already at line {line}", 'give it its own name="..."')
