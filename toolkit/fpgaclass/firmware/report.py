@@ -60,7 +60,7 @@ class Report:
         """Read what ``to_json`` wrote."""
         data: dict[str, Any] = json.loads(text)
         data.pop("latency_ns")
-        cells = {key: Resources(**data.pop(key)) for key in ("network", "shell", "available")}
+        cells: dict[str, Any] = {key: Resources(**data.pop(key)) for key in ("network", "shell", "available")}
         return cls(**data, **cells)
 
     def __str__(self) -> str:

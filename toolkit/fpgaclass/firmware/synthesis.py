@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fpgaclass.core import Tool, find_tool, require_tool, run_tool
 from fpgaclass.firmware.board import Resources
@@ -43,7 +44,7 @@ def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) 
     return count_cells(json.loads((folder / "cells.json").read_text()))
 
 
-def count_cells(stat: dict[str, dict[str, dict[str, dict[str, int]]]]) -> Resources:
+def count_cells(stat: Mapping[str, Any]) -> Resources:
     """Sum yosys' cell counts of a design by kind of resource."""
     lut = ff = dsp = half_bram = 0
     for kind, count in stat["design"]["num_cells_by_type"].items():

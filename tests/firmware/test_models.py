@@ -1,0 +1,77 @@
+"""What is refused before work starts, and what post-training quantisation does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgaclass.core import InvalidInputError, UnsupportedLayerError
+from fpgaclass.firmware import FixedPoint, check_model, quantise
+from fpgaclass.firmware.models import exact_predict, is_quantised, model_digest
+
+
+def test_quantisation_keeps_the_function(float_model: Any, events: Any) -> None:
+    """Folding batch normalisation backwards and ahead must not change what the network computes."""
+    quantised = quantise(float_model, "fixed<18,6>")
+    assert is_quantised(quantised)
+    assert not is_quantised(float_model)
+    difference = np.abs(exact_predict(quantised, events) - float_model.predict(events, verbose=0))
+    # 12 fraction bits, about ten roundings on the way: 10 * 2**-13, and weights of order one.
+    assert difference.max() < 0.005
+
+
+def test_too_few_bits_show(float_model: Any, events: Any) -> None:
+    """If the precision were ignored, 6 bits would be as good as 18."""
+    coarse = exact_predict(quantise(float_model, "fixed<6,3>"), events)
+    assert np.abs(coarse - float_model.predict(events, verbose=0)).max() > 0.05
+
+
+@pytest.mark.parametrize("text", ["fixed<16>", "float", "fixed<40,6>", "fixed<16,6,UP>"])
+def test_a_precision_that_cannot_be_built_is_refused(text: str) -> None:
+    """A typo in a type is an error of the user's, said in hls4ml's notation."""
+    with pytest.raises(InvalidInputError):
+        FixedPoint.parse(text)
+
+
+def test_unsupported_layers_are_named_with_what_would_do(float_model: Any) -> None:
+    """Twenty minutes of synthesis before "unsupported" would be a wasted class."""
+    import keras
+
+    recurrent = keras.Sequential([keras.Input((4, 2)), keras.layers.LSTM(3, name="memory")])
+    with pytest.raises(UnsupportedLayerError, match=r"'memory' \(LSTM\).*Next: use a dense"):
+        check_model(recurrent)
+    wavy = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="tanh", name="wave")])
+    with pytest.raises(UnsupportedLayerError, match=r"'tanh' of layer 'wave'"):
+        check_model(wavy)
+    check_model(float_model)
+
+
+def test_bad_weights_and_models_without_a_shape_are_refused(float_model: Any) -> None:
+    """NaN weights compile to plausible hardware; they come from diverged training and must not get there."""
+    import keras
+
+    broken = keras.models.clone_model(float_model)
+    weights = float_model.get_weights()
+    weights[0] = weights[0] * np.nan
+    broken.set_weights(weights)
+    with pytest.raises(InvalidInputError, match=r"weights of layer 'first' \(kernel\) are NaN"):
+        check_model(broken)
+    with pytest.raises(InvalidInputError, match="no input shape yet"):
+        check_model(keras.Sequential([keras.layers.Dense(3)]))
+    with pytest.raises(InvalidInputError, match="a dict is not a Keras model"):
+        check_model({})
+
+
+def test_the_digest_is_of_architecture_and_weights(float_model: Any) -> None:
+    """A build is cached by it: equal models share one, a single changed weight does not."""
+    import keras
+
+    twin = keras.models.clone_model(float_model)
+    twin.set_weights(float_model.get_weights())
+    assert model_digest(twin) == model_digest(float_model)
+    weights = twin.get_weights()
+    weights[0][0, 0] += 1e-3
+    twin.set_weights(weights)
+    assert model_digest(twin) != model_digest(float_model)

@@ -1,0 +1,87 @@
+"""The verbs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fpgaclass import __version__
+from fpgaclass.cli import clone, machine
+from fpgaclass.core import FpgaClassError
+
+app = typer.Typer(
+    name="fpgaclass",
+    help="A course on machine learning on FPGAs: from muon hits to a graded class, with cards or without.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print data instead of a table.")]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line, a bug is a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    try:
+        app()
+    except FpgaClassError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(str(error))}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Tell what this machine can and cannot do, and how to mend it."""
+    checks = machine.examine()
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        colours = {machine.OK: "green", machine.LIMITED: "yellow", machine.MISSING: "red"}
+        table = Table("", "what", "found", "for", "to mend it", box=None, pad_edge=False)
+        for check in checks:
+            state = f"[{colours[check.state]}]{check.state}[/]"
+            table.add_row(state, check.name, check.found, check.purpose, check.fix)
+        Console().print(table)
+    if any(check.state == machine.MISSING for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Set up and run the tests; what follows goes to pytest."""
+    clone.require_clone()
+    for ensure in machine.ENSURE["test"]:
+        ensure()
+    raise typer.Exit(clone.run_tests(context.args))
+
+
+@app.command()
+def bench(
+    only: Annotated[str | None, typer.Argument(help="Run only the benchmarks called like this.")] = None,
+) -> None:
+    """Measure the toolkit against its peers; writes build/bench.json."""
+    clone.run_benchmarks(only)
+
+
+@app.command()
+def pins() -> None:
+    """Resolve docker/requirements/*.in anew (for those who work on the toolkit)."""
+    clone.write_pins()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)

@@ -1,0 +1,113 @@
+"""The verbs that need a clone of the repository: test, bench, pins."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fpgaclass.core import FpgaClassError, InvalidInputError, ToolMissingError, say, stage
+
+ROOT = Path(__file__).parents[3]
+_PIN_OPTIONS = (
+    *("--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "-q"),
+)
+ROW = {"name", "ours", "peer", "ratio", "unit", "how"}
+
+
+def require_clone() -> Path:
+    """Return the clone's root, or say that this was not started from one."""
+    if not (ROOT / "tests").is_dir():
+        raise FpgaClassError(
+            "this needs a clone of the repository",
+            where=str(ROOT),
+            next_step="git clone it and use ./fpgaclass",
+        )
+    return ROOT
+
+
+def run_tests(arguments: list[str]) -> int:
+    """Install what the tests need beyond the students' environment, run pytest, return its exit code."""
+    root = require_clone()
+    pins = root / "docker" / "requirements" / "dev.txt"
+    marker = Path(sys.prefix) / ".dev-pins"
+    if not marker.is_file() or marker.read_text() != pins.read_text():
+        with stage("packages for the tests", "uv"):
+            _uv("install", "--require-hashes", "-r", str(pins))
+        marker.write_text(pins.read_text())
+    # OneDNN would change the last bits of training from machine to machine, and says so at length.
+    env = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=root, env=env)
+
+
+def run_benchmarks(only: str | None = None) -> list[dict[str, Any]]:
+    """Run ``rows()`` of each module of tests/benchmarks and write build/bench.json.
+
+    Each row has name, ours, peer, ratio (how many times better than the peer, None without one), unit, how.
+
+    Args:
+        only: run the modules whose name contains this.
+    """
+    folder = require_clone() / "tests" / "benchmarks"
+    modules = [p for p in sorted(folder.glob("*.py")) if p.stem != "__init__" and (only or "") in p.stem]
+    if not modules:
+        known = ", ".join(path.stem for path in sorted(folder.glob("*.py")))
+        raise InvalidInputError(f"no benchmark is called like {only!r}", next_step=f"use one of {known}")
+    rows: list[dict[str, Any]] = []
+    for path in modules:
+        with stage(f"benchmark {path.stem}"):
+            spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
+            assert spec
+            assert spec.loader
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            for row in module.rows():
+                if set(row) != ROW:
+                    raise FpgaClassError(f"a row has {sorted(row)}, not {sorted(ROW)}", where=str(path))
+                rows.append(row)
+    target = ROOT / "build" / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(rows, indent=2) + "\n")
+    _show(rows)
+    say(f"written to {target}")
+    return rows
+
+
+def write_pins() -> None:
+    """Resolve docker/requirements/*.in anew, with hashes and without addresses."""
+    folder = require_clone() / "docker" / "requirements"
+    for name in ("student", "dev", "compiler", "bootstrap"):
+        with stage(f"pins of {name}", "uv"):
+            _uv("compile", *_PIN_OPTIONS, f"{name}.in", "-o", f"{name}.txt", cwd=folder)
+
+
+def _uv(verb: str, *arguments: str, cwd: Path | None = None) -> None:
+    target = ["--python", sys.executable] if verb == "install" else []
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", verb, *target, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ToolMissingError(f"uv pip {verb} failed: {last}", next_step="check the network and try again")
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    table = Table(
+        "benchmark", "ours", "peer", "ratio", "unit", "how", title="measured on this machine, in one run"
+    )
+    for row in rows:
+        numbers = [("-" if row[key] is None else f"{row[key]:,.4g}") for key in ("ours", "peer", "ratio")]
+        table.add_row(row["name"], *numbers, row["unit"], row["how"])
+    Console().print(table)
