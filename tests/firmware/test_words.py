@@ -40,7 +40,7 @@ def test_a_slot_never_straddles_a_beat(values: int, bits: int, slot: int) -> Non
 
 
 def test_what_is_out_of_range_wraps_and_is_counted() -> None:
-    """The hardware drops high bits; a student must be able to see that it happened, and for how many events."""
+    """The hardware drops high bits; a student must be able to see in how many events."""
     layout = WordFormat((Field(1, 3, 4),), 8, (1,))
     x = np.array([[7.9375], [8.0], [-8.0], [-8.0625], [1e6]])
     assert layout.out_of_range(x) == 3

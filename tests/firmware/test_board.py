@@ -1,0 +1,35 @@
+"""Boards as data files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fpgaclass.core import InvalidInputError
+from fpgaclass.firmware import board_names, load_board
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_is_complete(name: str) -> None:
+    """A new board is one file; this is what makes it one that works."""
+    board = load_board(name)
+    assert board.name == name
+    assert board.resources.lut > 10_000
+    assert 50 <= board.clock_mhz <= 500
+    assert board.levels_per_clock >= 1
+    assert board.banks
+
+
+def test_a_board_of_ones_own_is_read_and_a_bad_one_named(tmp_path: Path) -> None:
+    """A site brings its own card; a missing key must be said with the file."""
+    source = Path(__file__).parents[2] / "toolkit" / "fpgaclass" / "firmware" / "boards" / "u250.toml"
+    mine = tmp_path / "mine.toml"
+    mine.write_text(source.read_text().replace("clock_mhz = 200.0", "clock_mhz = 250.0"))
+    assert load_board(mine).clock_mhz == 250.0
+    mine.write_text(source.read_text().replace("clock_mhz = 200.0", ""))
+    with pytest.raises(InvalidInputError, match="clock_mhz"):
+        load_board(mine)
+    mine.write_text("name = ")
+    with pytest.raises(InvalidInputError, match=str(mine)):
+        load_board(mine)

@@ -1,0 +1,108 @@
+"""From a model to firmware: exactness, the cache, what a broken build leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgaclass.core import BuildError, FirmwareError, InvalidInputError
+from fpgaclass.firmware import Firmware, agreement, build, load_board
+
+
+@pytest.fixture(scope="session")
+def firmware(quantised_model: Any) -> Firmware:
+    """The small quantised model, built for a U250."""
+    return build(quantised_model, board="u250", name="small")
+
+
+def test_every_stage_agrees_on_twenty_thousand_events(firmware: Firmware) -> None:
+    """The promise of the room: what was trained is what runs on the card, to the bit."""
+    found = firmware.manifest.agreement
+    assert found == {"events": 20_000, "hls4ml emulation": 0, "RTL interpreter": 0, "Verilated kernel": 0}
+
+
+def test_the_user_s_own_events_agree(firmware: Firmware, quantised_model: Any, events: Any) -> None:
+    """Data that are off the input grid and beyond its range must still agree: a bus truncates and wraps."""
+    rough = events * np.float32(1.7) + np.float32(0.001)
+    assert firmware.inputs.out_of_range(rough) > 0
+    assert all(one.mismatches == 0 for one in agreement(quantised_model, firmware, rough))
+    assert np.array_equal(firmware.predict(rough), firmware.emulate(rough))
+
+
+def test_a_disagreement_is_an_error_with_the_first_event(
+    firmware: Firmware, quantised_model: Any, events: Any
+) -> None:
+    """If the comparison could not fail, agreement would mean nothing: so shift one bias."""
+    import keras
+
+    other = keras.models.clone_model(quantised_model)
+    other.set_weights(quantised_model.get_weights())
+    other.get_layer("out").bias.assign(other.get_layer("out").bias + 1.0)
+    with pytest.raises(
+        BuildError, match=r"hls4ml emulation differs from the model in \d+ of 8000 events, first"
+    ):
+        agreement(other, firmware, events)
+
+
+def test_plain_keras_is_quantised_and_built(float_model: Any, events: Any) -> None:
+    """A physicist's existing Keras model must not need retraining to be tried on a card."""
+    built = build(float_model, board="u50", precision="fixed<12,4>")
+    assert built.manifest.board == "u50"
+    assert built.manifest.agreement["Verilated kernel"] == 0
+    assert np.abs(built.predict(events) - float_model.predict(events, verbose=0)).max() < 0.1
+
+
+def test_the_second_build_is_the_first(firmware: Firmware, quantised_model: Any) -> None:
+    """A cell that is run again must not cost a minute again."""
+    again = build(quantised_model, board="u250", name="small")
+    assert again.folder == firmware.folder
+    assert build(quantised_model, board=load_board("u250"), name="other_name").folder != firmware.folder
+
+
+def test_the_report_adds_up(firmware: Firmware) -> None:
+    """Students quote these numbers; each must say where it comes from."""
+    report = firmware.report
+    assert report.cells_source == "open-synthesis estimate"
+    assert 50 < report.network.lut < 5000
+    assert report.network.dsp == 0, "distributed arithmetic uses no multipliers"
+    assert report.shell.lut > 100
+    assert report.latency_ns == pytest.approx(report.pipeline_stages * 5.0)
+    assert report.use("lut") == pytest.approx((report.network.lut + report.shell.lut) / 1_728_000)
+    assert "open-synthesis estimate" in str(report)
+    assert type(report).from_json(report.to_json()) == report
+
+
+def test_a_failed_build_leaves_nothing(
+    quantised_model: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A half-written firmware that looks whole would be found in the cache for ever."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path))
+    monkeypatch.setenv("FPGACLASS_CXX", "false")
+    with pytest.raises(BuildError, match="false failed with exit code 1"):
+        build(quantised_model, name="doomed")
+    assert not list((tmp_path / "firmware").iterdir())
+
+
+def test_unknown_boards_toolchains_and_damaged_folders_are_named(
+    quantised_model: Any, tmp_path: Path
+) -> None:
+    """Each with what there is instead."""
+    with pytest.raises(InvalidInputError, match=r"no board 'u9000'.*u250"):
+        build(quantised_model, board="u9000")
+    with pytest.raises(InvalidInputError, match="no toolchain 'magic'"):
+        build(quantised_model, toolchain="magic")
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(FirmwareError, match="no firmware can be read"):
+        Firmware.load(tmp_path)
+
+
+def test_a_firmware_can_be_taken_along(firmware: Firmware, tmp_path: Path, events: Any) -> None:
+    """A student keeps firmware beside the notebook, or carries it to a machine with a card."""
+    copy = firmware.save(tmp_path / "mine")
+    assert np.array_equal(copy.predict(events[:100]), firmware.predict(events[:100]))
+    assert np.array_equal(copy.emulate(events[:100]), firmware.emulate(events[:100]))
+    with pytest.raises(FirmwareError, match="is there already"):
+        firmware.save(tmp_path / "mine")
