@@ -145,6 +145,8 @@ def _times(notebook: Any) -> Iterator[tuple[str, float]]:
 
 def _succeed(result: dict[str, object], job: Job) -> None:
     if not result["success"]:
+        if "KeyboardInterrupt" in str(result.get("error")):  # nbgrader keeps it to itself
+            raise KeyboardInterrupt
         log = str(result.get("log") or result.get("error"))
         last = "\n".join(log.strip().splitlines()[-12:])
         raise CourseError(f"nbgrader could not finish the notebook:\n{last}\n", where=str(job.lab.path))
@@ -153,12 +155,15 @@ def _succeed(result: dict[str, object], job: Job) -> None:
 @contextmanager
 def _calm(folder: Path, threads: int) -> Iterator[None]:
     """Keep the user's IPython profile out, bound the threads, keep nbgrader's chatter off the terminal."""
-    os.environ["IPYTHONDIR"] = str(folder / "ipython")
-    os.environ["FPGACLASS_STUDENT"] = STUDENT
-    # nbgrader starts `alembic` by name, and an environment that is not activated is not on PATH.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-        os.environ[variable] = str(threads)
+    ours = {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "FPGACLASS_STUDENT": STUDENT,
+        # nbgrader starts `alembic` by name, and an environment that is not activated is not on PATH.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads)),
+    }
+    before = {key: os.environ.get(key) for key in ours}
+    os.environ.update(ours)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
@@ -171,3 +176,8 @@ def _calm(folder: Path, threads: int) -> Iterator[None]:
             for number, copy in zip((1, 2), saved, strict=True):
                 os.dup2(copy, number)
                 os.close(copy)
+            for key, value in before.items():
+                if value is None:
+                    del os.environ[key]
+                else:
+                    os.environ[key] = value

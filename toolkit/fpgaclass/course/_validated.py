@@ -41,7 +41,8 @@ def read_yaml(text: str, model: type[Model], *, where: str, first_line: int = 1)
     try:
         return model.model_validate({} if data is None else data)
     except ValidationError as trouble:
-        first = trouble.errors()[0]
+        # A mistyped key is both unknown and missing: the unknown one shows the slip.
+        first = sorted(trouble.errors(), key=lambda error: error["type"] != "extra_forbidden")[0]
         location = first["loc"]
         line = first_line + _line_of(tree, location)
         key = ".".join(str(part) for part in location) or "the whole file"

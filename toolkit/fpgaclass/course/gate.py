@@ -125,22 +125,32 @@ def gate(
         names = ", ".join(case.name for case in _cases(lab, whole))
         raise UsageError(f"no run of {lab.name} fits '{only}'", next_step=f"one of: {names}")
     threads = max(1, (os.cpu_count() or 1) // jobs)
+    graded = {case.name: _job(lab, case, cell_seconds, threads) for case in cases}
     runs: dict[str, GateRun] = {}
+    for name, marks in _autograded(graded, jobs):
+        case = next(case for case in cases if case.name == name)
+        runs[name] = run = _judge(case, marks)
+        verdict = f"{'ok    ' if run.ok else 'FAILED'} {len(runs)}/{len(cases)}"
+        say(f"  {verdict} {lab.name} {name}: {run.score:g} of {run.of:g}, {run.seconds:.1f} s")
+    return GateReport(lab.name, tuple(runs[case.name] for case in cases), whole)
+
+
+def _autograded(jobs_by_name: dict[str, Job], jobs: int) -> Iterator[tuple[str, Marks]]:
+    """Yield what nbgrader found, in the order in which the notebooks are done."""
+    if jobs == 1:
+        for name, job in jobs_by_name.items():
+            yield name, autograde(job)
+        return
     # Spawned and not forked: nbgrader changes the working directory, and forks of threads hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(cases)), mp_context=context) as pool:
-        waiting = {pool.submit(autograde, _job(lab, case, cell_seconds, threads)): case for case in cases}
+    with ProcessPoolExecutor(min(jobs, len(jobs_by_name)), mp_context=context) as pool:
+        waiting = {pool.submit(autograde, job): name for name, job in jobs_by_name.items()}
         try:
             for future in as_completed(waiting):
-                case = waiting[future]
-                runs[case.name] = run = _judge(case, future.result())
-                verdict = "ok    " if run.ok else "FAILED"
-                done = f"{len(runs)}/{len(cases)} {lab.name}"
-                say(f"  {verdict} {done} {run.name}: {run.score:g} of {run.of:g}, {run.seconds:.1f} s")
+                yield waiting[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return GateReport(lab.name, tuple(runs[case.name] for case in cases), whole)
 
 
 def _cases(lab: Lab, whole: bool) -> Iterator[_Case]:

@@ -1,0 +1,117 @@
+"""The gate catches labs whose checks do not check. Real autograding, real kernels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fpgaclass.core import CourseError, UsageError
+from fpgaclass.course import Lab, gate
+
+Make = Callable[..., Path]
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type:Warning")  # nbgrader on SQLAlchemy 2
+
+
+def test_a_good_lab_passes(make_lab: Make) -> None:
+    """Solution full, blank nothing, each wrong answer at most what it may keep; two at once."""
+    report = gate(Lab.load(make_lab()), jobs=2)
+    assert report.ok, report.table()
+    assert {run.name: run.score for run in report.runs} == {
+        "solution": 3,
+        "blank": 0,
+        "square/doubled": 0,
+        "square/sign_kept": 2,
+    }
+    assert "square(-3) is -9; expected 9" in report.table()
+    assert report.to_dict()["runs"][0]["name"] == "solution"
+
+
+@pytest.mark.parametrize(
+    ("change", "only", "reason"),
+    [
+        (("return n * n", "return n * n * n"), "solution", "the solution raises in check_square"),
+        (('print("free code")', "1 / 0"), "solution", "the solution raises in code-.*ZeroDivisionError"),
+        (
+            ("### BEGIN HIDDEN", "import sys; print('x', file=sys.stderr)\n### BEGIN HIDDEN"),
+            "solution",
+            "writes to stderr in check_square_negative",
+        ),
+        (
+            ('check.equal("square(3)", square(3), 9)', "try:\n    square(3)\nexcept Exception:\n    pass"),
+            "blank",
+            "nothing was written, and 2 points were given",
+        ),
+        (("return abs(n) * n", "return n * n + 0"), "square/sign_kept", "it should get at most 2"),
+        (("return abs(n) * n", "return missing"), "square/sign_kept", "ends in NameError, not in Assert"),
+    ],
+)
+def test_a_lab_whose_checks_do_not_check_is_caught(
+    make_lab: Make, change: tuple[str, str], only: str, reason: str
+) -> None:
+    """Each of these labs looks right and marks wrongly."""
+    report = gate(Lab.load(make_lab(change)), only=only)
+    assert not report.ok
+    (run,) = report.runs
+    assert re.search(reason, run.reason), run.reason
+
+
+def test_a_check_that_ends_early_gives_no_proof(make_lab: Make) -> None:
+    """Full marks for a cell that stopped before its asserts is nbgrader's own rule, and not ours."""
+    skip = "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])"
+    (run,) = gate(Lab.load(make_lab(('print("free code")', skip))), only="solution").runs
+    assert not run.ok
+    assert "gave marks without running to the end" in run.reason
+
+
+def test_a_wrong_answer_may_say_how_it_ends(make_lab: Make) -> None:
+    """Some mistakes end in an error of their own, such as a hung kernel."""
+    crash = ("return abs(n) * n", 'raise TimeoutError("the kernel hangs")')
+    raises = ('name="sign_kept" loses=1', 'name="sign_kept" loses=3 raises="TimeoutError"')
+    (run,) = gate(Lab.load(make_lab(crash, raises)), only="*/sign_kept").runs
+    assert run.ok, run.reason
+
+
+def test_wrong_answers_run_without_the_checks_of_other_tasks(make_lab: Make) -> None:
+    """Otherwise a lab that trains for minutes could not be proved in the time there is."""
+    folder = make_lab()
+    second = (folder / "lab.py").read_text().split("# %% task=", 1)[1].split("# %% [markdown] answer")[0]
+    second = second.replace("square", "cube").replace("n * n", "n * n * n").replace("9", "27")
+    second = second.replace("cube(-3), 27", "cube(-3), -27").replace("abs(n) * n", "abs(n) * n * n")
+    text = (
+        (folder / "lab.py")
+        .read_text()
+        .replace("# %% [markdown] answer", f"# %% task={second}# %% [markdown] answer")
+    )
+    (folder / "lab.py").write_text(text)
+    lab = Lab.load(folder)
+    assert lab.tasks == ("square", "cube")
+    short, whole = (gate(lab, only="cube/doubled", whole=way).runs[0] for way in (False, True))
+    assert (short.of, short.score) == (3, 0)
+    assert (whole.of, whole.score) == (6, 3)
+    assert short.ok
+
+
+def test_the_lab_in_the_guide_passes(tmp_path: Path) -> None:
+    """An author starts by copying it."""
+    guide = (Path(__file__).parents[2] / "docs" / "labs.md").read_text()
+    (tmp_path / "lab.py").write_text(guide.split("```python\n")[1].split("```")[0])
+    report = gate(Lab.load(tmp_path))
+    assert report.ok, report.table()
+
+
+def test_a_notebook_that_cannot_be_finished_is_one_error(make_lab: Make) -> None:
+    """A kernel that dies must say so, with the end of nbgrader's log."""
+    folder = make_lab(('print("free code")', "import os\nos._exit(1)"))
+    with pytest.raises(CourseError, match="could not finish the notebook"):
+        gate(Lab.load(folder), only="solution")
+
+
+def test_a_name_that_fits_nothing_is_refused(make_lab: Make) -> None:
+    """A gate that ran nothing must not look green."""
+    with pytest.raises(UsageError, match="one of: solution, blank, square/doubled"):
+        gate(Lab.load(make_lab()), only="squares")
+    with pytest.raises(UsageError, match="jobs is 0"):
+        gate(Lab.load(make_lab()), jobs=0)
