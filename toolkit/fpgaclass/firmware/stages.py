@@ -48,6 +48,9 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         kernel = pool.submit(compile_kernel, design)
         library = emulation.result()
         kernel.result()
+        events = spread_events(network.inputs)
+        with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
+            agreements = check_agreement(model, network, design, library, events, folder)
         used, shell = cells.result()
     report = make_report(board, used, shell, rtl.stages)
     (folder / "reports" / "report.json").write_text(report.to_json())
@@ -55,9 +58,6 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         write_xclbin(
             folder / f"{name}.xclbin", design, banks=board.banks, link=board.link, platform=board.platform
         )
-    events = spread_events(network.inputs)
-    with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
-        agreements = check_agreement(model, network, design, library, events, folder)
     return Built(network, report, tuple(agreements))
 
 
