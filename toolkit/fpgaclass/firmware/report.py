@@ -86,15 +86,16 @@ class Report:
         for part, colour in (("network", "#2b6cb0"), ("shell", "#a0aec0")):
             cells = getattr(self, part)
             share = [100 * getattr(cells, kind) / getattr(self.available, kind) for kind in kinds]
-            axes.barh(kinds, share, left=start, color=colour, label=part)
+            axes.barh([kind.upper() for kind in kinds], share, left=start, color=colour, label=part)
             start = [a + b for a, b in zip(start, share, strict=True)]
         for row, kind in enumerate(kinds):
             count = getattr(self.network, kind) + getattr(self.shell, kind)
             axes.annotate(f" {count:,}", (start[row], row), va="center", fontsize=9)
         axes.invert_yaxis()
         axes.set_xlim(0, max(0.1, max(start) * 1.25))
-        axes.set_xlabel(f"share of the {self.board}'s cells (%)")
-        axes.set_title(f"{self.cells_source}; {self.latency_ns:.0f} ns at {self.clock_mhz:g} MHz", fontsize=9)
+        axes.set_xlabel(f"share of the {self.board}'s cells (%), {self.cells_source}")
+        clock = f"{self.clock_mhz:g} MHz ({self.clock_source})"
+        axes.set_title(f"{self.pipeline_stages} stages, {self.latency_ns:.0f} ns at {clock}", fontsize=9)
         axes.legend(frameon=False, fontsize=9)
         return figure
 
