@@ -1,0 +1,74 @@
+"""The class: JupyterHub, the exchange, grading in a jail, feedback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fpgaclass.classroom.classroom import Classroom, ClassStatus
+from fpgaclass.classroom.grading import Collected, GradeReport
+from fpgaclass.classroom.nbgrader_course import Mark
+from fpgaclass.classroom.roster import Login
+from fpgaclass.course import Course
+
+__all__ = [
+    "ClassStatus",
+    "Classroom",
+    "Collected",
+    "GradeReport",
+    "Login",
+    "Mark",
+    "collect",
+    "down",
+    "feedback",
+    "grade",
+    "release",
+    "status",
+    "up",
+]
+
+
+def up(
+    course_path: Path | str,
+    port: int = 8000,
+    state: Path | str | None = None,
+    foreground: bool = True,
+    idle_minutes: int = 0,
+) -> ClassStatus:
+    """Bring up the class of a course.yaml; see `Classroom.up`."""
+    return _classroom(course_path, state).up(port, foreground=foreground, idle_minutes=idle_minutes)
+
+
+def down(course_path: Path | str, state: Path | str | None = None) -> bool:
+    """Take a class down; return False if it was not up."""
+    return _classroom(course_path, state).down()
+
+
+def status(course_path: Path | str, state: Path | str | None = None) -> ClassStatus:
+    """Return what a class is doing."""
+    return _classroom(course_path, state).status()
+
+
+def release(course_path: Path | str, lab: str, state: Path | str | None = None) -> None:
+    """Give a lab to the students, again if it was given before."""
+    _classroom(course_path, state).release(lab)
+
+
+def collect(course_path: Path | str, lab: str, state: Path | str | None = None) -> Collected:
+    """Bring the submissions of a lab into the course folder."""
+    return _classroom(course_path, state).collect(lab)
+
+
+def grade(
+    course_path: Path | str, lab: str, student: str | None = None, state: Path | str | None = None
+) -> GradeReport:
+    """Collect and grade a lab, for everybody or for one student."""
+    return _classroom(course_path, state).grade(lab, student)
+
+
+def feedback(course_path: Path | str, lab: str, state: Path | str | None = None) -> tuple[str, ...]:
+    """Give the feedback on a graded lab back; return the students who can fetch it now."""
+    return _classroom(course_path, state).feedback(lab)
+
+
+def _classroom(course_path: Path | str, state: Path | str | None) -> Classroom:
+    return Classroom(Course.load(course_path), state)

@@ -1,0 +1,104 @@
+"""The hub's configuration, from the record that `fpgaclass.classroom.server` writes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.roster import load_roster
+from fpgaclass.classroom.sandbox import find_jail
+
+SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
+"""The environment variable that holds the settings, as JSON."""
+
+CLASS_VARIABLE = "FPGACLASS_STATE_OF"
+"""Set, to the state directory, in every process of a class, so that none is ever lost sight of."""
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """What differs from one start of the hub to the next.
+
+    Attributes:
+        port: the public port on 127.0.0.1.
+        hub_port: the hub's own port, behind the proxy.
+        proxy_port: the port of the proxy's interface.
+        idle_minutes: stop servers that nobody used for so long; 0 for never.
+        parent: the pid whose end ends the hub; 0 for none.
+        title: what the login page says.
+    """
+
+    port: int
+    hub_port: int
+    proxy_port: int
+    idle_minutes: int
+    parent: int
+    title: str
+
+
+def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
+    """Fill in JupyterHub's configuration object ``c``."""
+    from fpgaclass.classroom.authenticator import RosterAuthenticator
+    from fpgaclass.classroom.spawner import ClassSpawner
+
+    if settings.parent:
+        _end_with(settings.parent)
+    users = load_roster(layout)
+    students = [user.name for user in users if user.role == "student"]
+    instructors = [user.name for user in users if user.role == "instructor"]
+    hub = layout.hub
+
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{settings.port}"
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.hub_port}"
+    c.JupyterHub.db_url = f"sqlite:///{hub / 'jupyterhub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
+    c.JupyterHub.cleanup_servers = True
+    c.JupyterHub.template_vars = {"announcement_login": settings.title}
+
+    c.ConfigurableHTTPProxy.command = [
+        *(sys.executable, "-c", "from configurable_http_proxy.cli import main; main()"),
+        *("--proxy-timeout", "3600000"),  # ms: the default cut the formgrader's long requests at 20 s
+    ]
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
+    c.ConfigurableHTTPProxy.pid_file = str(hub / "proxy.pid")
+    c.ConfigurableHTTPProxy.log_level = "error"
+
+    c.JupyterHub.authenticator_class = RosterAuthenticator
+    c.RosterAuthenticator.layout = layout
+    c.Authenticator.allowed_users = {*students, *instructors}
+    c.Authenticator.delete_invalid_users = True
+
+    c.JupyterHub.spawner_class = ClassSpawner
+    c.ClassSpawner.layout = layout
+    c.ClassSpawner.jail = find_jail()
+    c.ClassSpawner.interrupt_timeout = 5
+    c.ClassSpawner.term_timeout = 5
+    c.Spawner.default_url = "/lab"
+    c.Spawner.start_timeout = 180  # thirty at once on two cores take about a minute
+    c.Spawner.http_timeout = 180
+    c.Spawner.environment = {CLASS_VARIABLE: str(layout.state)}
+
+    c.JupyterHub.load_groups = {
+        f"formgrade-{layout.course_id}": {"users": instructors},
+        f"nbgrader-{layout.course_id}": {"users": students},
+    }
+    see_and_stop = ["admin-ui", "list:users", "read:users:activity", "read:servers", "servers"]
+    c.JupyterHub.load_roles = [{"name": "instructor", "users": instructors, "scopes": see_and_stop}]
+    if settings.idle_minutes:
+        command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={settings.idle_minutes * 60}"]
+        c.JupyterHub.services = [{"name": "idle-culler", "command": command}]
+        scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
+        c.JupyterHub.load_roles += [{"name": "culler", "services": ["idle-culler"], "scopes": scopes}]
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel send SIGTERM to this process when its parent ends, however that happens."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)

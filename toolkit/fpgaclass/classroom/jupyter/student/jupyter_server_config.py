@@ -1,0 +1,5 @@
+"""Students have no formgrader, neither in the menu nor at its address."""
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+
+c.ServerApp.jpserver_extensions = {"nbgrader.server_extensions.formgrader": False}

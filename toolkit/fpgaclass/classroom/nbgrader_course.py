@@ -1,0 +1,210 @@
+"""The nbgrader course of a class: labs in, submissions collected, feedback out, marks read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
+from fpgaclass.core import ClassroomError, digest_of
+from fpgaclass.course import Course, LatePolicy, release
+
+LATE_FILE = "late.json"
+"""In the course folder: what lateness costs, for each lab."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one student has for one lab.
+
+    Attributes:
+        student: the login name.
+        lab: the lab's name.
+        status: ``"graded"``, ``"needs a person"`` (an answer or a plot waits to be marked), ``"failed"`` (the
+            submission could not be graded; ``note`` says why) or ``"missing"`` (nothing was submitted).
+        score: points after the penalty for lateness; None when there are none.
+        max_score: points to be had.
+        penalty: points taken off for lateness.
+        submitted: when, in UTC; None when nothing was.
+        note: what the instructor should know or do.
+    """
+
+    student: str
+    lab: str
+    status: str
+    score: float | None
+    max_score: float
+    penalty: float = 0.0
+    submitted: datetime | None = None
+    note: str = ""
+
+
+def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = None) -> None:
+    """Fill in nbgrader's configuration for the instructor's side.
+
+    Args:
+        c: a traitlets `Config`, or the ``c`` of an nbgrader_config.py.
+        course: the course folder.
+        exchange: the exchange, as seen from here.
+        timeout: seconds that one cell may run when it is graded.
+    """
+    c.CourseDirectory.root = str(course)
+    c.CourseDirectory.course_id = course.name
+    c.Exchange.root = str(exchange)
+    c.ExchangeFactory.release_assignment = "fpgaclass.classroom.exchange.BoxRelease"
+    c.ExchangeFactory.collect = "fpgaclass.classroom.exchange.BoxCollect"
+    c.ExchangeFactory.release_feedback = "fpgaclass.classroom.exchange.BoxReleaseFeedback"
+    c.ExchangeCollect.check_owner = False  # the box tells who it is from
+    c.Autograde.autograde_preprocessors = [
+        "fpgaclass.classroom.execute.JailedExecute",
+        "nbgrader.preprocessors.IgnorePattern",
+        "nbconvert.preprocessors.ClearMetadataPreprocessor",
+        "nbgrader.preprocessors.LimitOutput",
+        "nbgrader.preprocessors.SaveAutoGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.OverwriteCells.add_missing_cells = True  # a deleted check counts, and fails
+    c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.late.CourseLatePenalty"
+    if timeout:
+        c.Execute.timeout = timeout
+
+
+@contextmanager
+def nbgrader_api(layout: Layout) -> Iterator[Any]:
+    """Give nbgrader's Python interface to the class's course, quietly; one user of it at a time.
+
+    Raises:
+        ClassroomError: another command works on the same course.
+    """
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    config = Config()
+    configure(config, course=layout.course, exchange=layout.exchange)
+    old_path, here = os.environ.get("PATH", ""), Path.cwd()
+    # nbgrader starts alembic by its name, and an environment that is not activated is not on PATH
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{old_path}"
+    try:
+        with locked(layout.hub / "course.lock", "working on this course"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's queries
+            yield NbGraderAPI(CourseDirectory(config=config), config=config)
+    finally:
+        os.environ["PATH"] = old_path
+        os.chdir(here)
+
+
+def ensure_course(layout: Layout, course: Course, students: Sequence[str]) -> tuple[str, ...]:
+    """Put the course's labs and students into nbgrader, and release what is new; return the labs released.
+
+    Raises:
+        ClassroomError: nbgrader refused a lab.
+    """
+    layout.course.mkdir(parents=True, exist_ok=True)
+    layout.outbound.mkdir(parents=True, exist_ok=True)
+    wanted = [entry.name for entry in course.labs if entry.released]
+    late = {entry.name: entry.late.model_dump() for entry in course.labs}
+    before = read_json(layout.releases, {})
+    digests = {name: _digest(course, name) for name in wanted}
+    people = digest_of(*students)
+    new = [
+        name for name in wanted if before.get(name) != digests[name] or not (layout.outbound / name).is_dir()
+    ]
+    if not new and before.get("students") == people:
+        return ()
+    write_json(layout.course / LATE_FILE, late, 0o644)
+    with nbgrader_api(layout) as api:
+        with api.gradebook as gradebook:
+            for student in students:
+                gradebook.update_or_create_student(student)
+        for name in new:
+            release_lab(layout, course, name, api)
+            before[name] = digests[name]
+            write_json(layout.releases, before)  # after each: a second `up` goes on from here
+    write_json(layout.releases, {**before, "students": people})
+    return tuple(new)
+
+
+def release_lab(layout: Layout, course: Course, lab: str, api: Any) -> None:
+    """Write a lab's source, have nbgrader make the students' version, and put it into the exchange.
+
+    Raises:
+        ClassroomError: nbgrader refused; the message holds its reason.
+    """
+    release(course, lab, layout.course)
+    due = course.deadline(lab)
+    with api.gradebook as gradebook:
+        duedate = due.replace(tzinfo=None) if due else None
+        gradebook.update_or_create_assignment(lab, duedate=duedate)
+    api_log(layout, api.generate_assignment(lab), f"{lab} was not accepted by nbgrader")
+    api.exchange.config.ExchangeReleaseAssignment.force = True
+    api.config.ExchangeReleaseAssignment.force = True
+    api_log(layout, api.release_assignment(lab), f"{lab} was not released")
+
+
+def read_marks(layout: Layout, labs: Sequence[str], students: Sequence[str]) -> tuple[Mark, ...]:
+    """Read the gradebook: one mark for each student and lab."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    marks = []
+    with Gradebook(f"sqlite:///{layout.course / 'gradebook.db'}", layout.course_id) as gradebook:
+        for lab in labs:
+            try:
+                most = float(gradebook.find_assignment(lab).max_score)
+            except MissingEntry:
+                most = 0.0
+            for student in students:
+                try:
+                    found = gradebook.find_submission(lab, student)
+                except MissingEntry:
+                    marks.append(Mark(student, lab, "missing", None, most))
+                    continue
+                penalty = float(sum(n.late_submission_penalty or 0 for n in found.notebooks))
+                when = found.timestamp.replace(tzinfo=UTC) if found.timestamp else None
+                status = "needs a person" if found.needs_manual_grade else "graded"
+                score = float(found.score) - penalty
+                marks.append(Mark(student, lab, status, score, most, penalty, when))
+    return tuple(marks)
+
+
+def late_policy(course: Path, lab: str) -> LatePolicy:
+    """Return what lateness costs in a lab; nothing for a lab that the file does not know."""
+    rules = read_json(course / LATE_FILE, {})
+    return LatePolicy.model_validate(rules.get(lab, {}))
+
+
+def api_log(layout: Layout, result: dict[str, Any], failure: str = "") -> str:
+    """Keep what nbgrader logged in the class's grading log, and return it.
+
+    Raises:
+        ClassroomError: nbgrader failed, and ``failure`` says what that means.
+    """
+    text = str(result.get("log", "")) + str(result.get("error", ""))
+    with (layout.hub / "grading.log").open("a") as log:
+        log.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {json.dumps(result.get('success'))}\n{text}\n")
+    if failure and not result["success"]:
+        raise ClassroomError(f"{failure}: {last_line(text)}", where=str(layout.hub / "grading.log"))
+    return text
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something: of a traceback, the error itself."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "nothing was logged"
+
+
+def _digest(course: Course, name: str) -> str:
+    """Return a digest of what a release of the lab depends on."""
+    folder = course.lab(name).path.parent
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    deadline = str(course.deadline(name))
+    return digest_of(deadline, *(part for path in files for part in (str(path.relative_to(folder)), path)))

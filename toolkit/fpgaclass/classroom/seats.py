@@ -1,0 +1,91 @@
+"""A seat of the class: a person's home, boxes of the exchange, scratch space, and the jail around them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.roster import User
+from fpgaclass.classroom.sandbox import Jail, Mount, NoJail, Person
+
+EXCHANGE = "/srv/exchange"
+"""Where a jailed server sees the exchange."""
+
+SEAT_VARIABLE = "FPGACLASS_SEAT"
+"""Set to "jailed" in a server of a class that uses jails: there, students' code never runs without one."""
+
+
+def person_of(user: User) -> Person:
+    """Return who a user's server runs as: the instructor stays root where root runs the class."""
+    return Person(user.name, user.uid if user.role == "student" else None, f"/home/{user.name}")
+
+
+def jailed_command(layout: Layout, jail: Jail | NoJail, user: User, words: list[str]) -> list[str]:
+    """Return the command that runs ``words`` as a user of the class, after `ensure_seat`."""
+    if isinstance(jail, NoJail):
+        return words
+    person = person_of(user)
+    seat = layout.seat(user.name)
+    mounts = [*jail.account_files(person, seat), Mount(layout.home(user.name), person.home, writable=True)]
+    course = f"{EXCHANGE}/{layout.course_id}"
+    if user.role == "instructor":
+        mounts.append(Mount(layout.exchange, EXCHANGE, writable=True))
+        mounts.append(Mount(layout.course, f"{person.home}/{layout.course_id}", writable=True))
+    else:
+        mounts += [
+            Mount(seat / "exchange", EXCHANGE, writable=True),  # nbgrader refuses a root it cannot write
+            Mount(layout.outbound, f"{course}/outbound"),
+            Mount(layout.feedback(user.name), f"{course}/feedback"),
+            Mount(layout.inbound(user.name), f"{course}/inbound", writable=True),
+        ]
+    return jail.command(words, person, mounts, network=True, cwd=person.home, scratch=seat / "tmp")
+
+
+def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User) -> Path:
+    """Make a user's home, boxes and scratch space, each with the right owner; return the seat's folder."""
+    seat = layout.seat(user.name)
+    own = [layout.home(user.name)]
+    view = seat / "exchange" / layout.course_id
+    if user.role == "student":
+        own.append(layout.inbound(user.name))
+        layout.feedback(user.name).mkdir(parents=True, exist_ok=True)
+        layout.outbound.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(seat / "exchange", ignore_errors=True)
+    view.mkdir(parents=True)
+    boxes = {
+        "outbound": layout.outbound,
+        "inbound": layout.inbound(user.name),
+        "feedback": layout.feedback(user.name),
+    }
+    for name, box in boxes.items():
+        if isinstance(jail, Jail):
+            (view / name).mkdir()
+        else:
+            (view / name).symlink_to(box)
+    shutil.rmtree(seat / "tmp", ignore_errors=True)
+    own += [seat / "tmp", seat / "exchange"]
+    if user.role == "instructor" and user.name != layout.instructor and isinstance(jail, NoJail):
+        _ensure_link(layout.home(user.name) / layout.course_id, layout.course)
+    uid = jail.host_uid(person_of(user)) if isinstance(jail, Jail) else os.getuid()
+    for folder in own:
+        folder.mkdir(parents=True, exist_ok=True)
+        _ensure_owner(folder, uid)
+    layout.home(user.name).chmod(0o700)
+    return seat
+
+
+def _ensure_link(path: Path, target: Path) -> None:
+    """Make a link to a folder, unless something is there already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_symlink() and not path.exists():
+        path.symlink_to(target)
+
+
+def _ensure_owner(folder: Path, uid: int) -> None:
+    """Give a folder and all in it to a uid; does nothing where that is so already."""
+    if folder.stat().st_uid == uid:
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, uid, uid, follow_symlinks=False)
