@@ -48,6 +48,18 @@ def test_unsupported_layers_are_named_with_what_would_do(float_model: Any) -> No
     check_model(float_model)
 
 
+def test_a_saturating_input_quantiser_is_refused() -> None:
+    """A bus drops high bits; a model that was trained to saturate there would differ on the card."""
+    import keras
+    from hgq.config import QuantizerConfig
+    from hgq.layers import QDense
+
+    clipped = QuantizerConfig("kif", "datalane", overflow_mode="SAT")
+    model = keras.Sequential([keras.Input((4,)), QDense(1, name="first", iq_conf=clipped)])
+    with pytest.raises(UnsupportedLayerError, match=r"first layer 'first' saturates"):
+        check_model(model)
+
+
 def test_bad_weights_and_models_without_a_shape_are_refused(float_model: Any) -> None:
     """NaN weights compile to plausible hardware; they come from diverged training and must not get there."""
     import keras

@@ -76,14 +76,20 @@ def _check_layer(layer: Any, quantised: bool) -> None:
     else:
         known = kind in _PLAIN
     activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
-    if known and activation in ("linear", "relu"):
+    table = kind == "QUnaryFunctionLUT"
+    if table and layer._allow_heterogeneous_table:
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} may have another table for each value, which hls4ml cannot write",
+            next_step="make it with allow_heterogeneous_table=False",
+        )
+    if known and (table or activation in ("linear", "relu")):
         if layer.__dict__.get("_enable_iq") and layer.iq.quantizer.overflow_mode != "WRAP":
             _check_first(layer)
         return
     if known:
         raise UnsupportedLayerError(
-            f"activation {activation!r} of layer {layer.name!r} cannot be built here",
-            next_step="use relu, or hgq.layers.QUnaryFunctionLUT for a table",
+            f"activation {activation!r} of layer {layer.name!r} cannot be built as part of the layer",
+            next_step="use relu, or a hgq.layers.QUnaryFunctionLUT layer after it for a table",
         )
     instead = _INSTEAD.get(kind)
     if instead is None:

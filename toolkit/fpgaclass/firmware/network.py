@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fpgaclass.core import BuildError
 from fpgaclass.firmware.board import Board
+from fpgaclass.firmware.tables import inline_tables
 from fpgaclass.firmware.words import Field, WordFormat, word_bits_for
 
 TOP = "network"
@@ -104,7 +105,7 @@ def write_rtl(network: Network, board: Board, folder: Path) -> NetworkRtl:
         project.write()
     stages = len(project._pipe.solutions)
     files = sorted([*folder.glob("src/*.v"), *folder.glob("src/static/*.v"), *folder.glob("src/memfiles/*")])
-    sources = {path.name: path.read_text() for path in files if path.name != f"{TOP}_wrapper.v"}
+    sources = inline_tables({p.name: p.read_text() for p in files if p.name != f"{TOP}_wrapper.v"})
     sources["event_core.v"] = _event_core(network)
     (folder / "src" / "event_core.v").write_text(sources["event_core.v"])
     return NetworkRtl(sources, stages, math.ceil(network.logic.cost))

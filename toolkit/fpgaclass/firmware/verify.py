@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel
 from fpgaclass.core import BuildError
-from fpgaclass.firmware.words import WordFormat
+from fpgaclass.firmware.words import BEAT_BYTES, WordFormat
 
 EVENTS = 20_000
 _INPUT, _OUTPUT = 0x1000_0000, 0x2000_0000
@@ -55,16 +55,24 @@ def compare(stage: str, expected: npt.NDArray[Any], found: npt.NDArray[Any]) -> 
 def run_kernel(design: KernelDesign, words: npt.NDArray[Any], outputs: WordFormat) -> npt.NDArray[Any]:
     """Run the Verilated kernel once over packed events (n, slot_words) and return the packed results."""
     simulator = KernelSimulator(compile_kernel(design))
-    source = np.ascontiguousarray(words)
-    result = np.zeros((len(words), outputs.slot_words), outputs.dtype)
-    simulator.map(_INPUT, source)
+    result_words = len(words) * outputs.slot_words
+    simulator.map(_INPUT, _whole_beats(words.reshape(-1)))
+    result = _whole_beats(np.zeros(result_words, outputs.dtype))
     simulator.map(_OUTPUT, result)
-    for argument, value in zip(design.arguments, (_INPUT, _OUTPUT, source.size, result.size), strict=True):
+    for argument, value in zip(design.arguments, (_INPUT, _OUTPUT, words.size, result_words), strict=True):
         for shift in range(0, argument.size, 4):
             simulator.write(argument.offset + shift, (value >> (8 * shift)) & 0xFFFFFFFF)
     simulator.write(0, 1)
     simulator.run()
-    return result
+    return result[:result_words].reshape(-1, outputs.slot_words)
+
+
+def _whole_beats(words: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy words into a buffer of whole beats: the bus moves nothing smaller."""
+    per_beat = BEAT_BYTES // words.itemsize
+    padded = np.zeros(-(-len(words) // per_beat) * per_beat, words.dtype)
+    padded[: len(words)] = words
+    return padded
 
 
 def verify(
