@@ -146,7 +146,7 @@ def rows(n_ours: int = 30 * 16384, n_peer: int = 4000, repeats: int = 5) -> list
             "ratio": round(max(ours) / max(peer), 1),
             "unit": "muons per CPU-second",
             "how": f"measured: process time, best of {repeats}, spectrum log_pt; ours "
-            f"in batches of {n_ours}; peer: the same physics in plain Python, one muon at a time, same process",
+            f"in batches of {n_ours}; peer: the same physics in plain Python, one by one, same process",
         }
     ]
 
