@@ -1,0 +1,62 @@
+"""Buffers and memory banks as pynq shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pynq.buffer import PynqBuffer
+
+if TYPE_CHECKING:
+    from fpgaclass.card.device import VirtualCard
+
+# numpy 2 has a read-only ndarray.device, which the attribute that PynqBuffer sets must shadow.
+if "device" not in vars(PynqBuffer):
+    PynqBuffer.device = None
+
+
+class VirtualBuffer(PynqBuffer):  # type: ignore[misc]
+    """A buffer of a virtual card; pynq's own would hand its memory to the real runtime."""
+
+    def freebuffer(self) -> None:
+        """Free the memory on the card; views of this buffer lose it too."""
+        memory: VirtualMemory | None = vars(self).get("memory")
+        if memory is not None:
+            memory.device.memory.give_back(memory.idx, self.bo)
+
+
+class VirtualMemory:
+    """A bank as pynq shows it: ``overlay.bank0``, the target of ``pynq.allocate``."""
+
+    def __init__(self, device: VirtualCard, description: dict[str, Any]) -> None:
+        self.device, self.desc = device, description
+        self.idx: int = description["idx"]
+        self.size: int = description["size"]
+        self.base_address: int = description["base_address"]
+
+    def allocate(self, shape: Any, dtype: Any, **_: Any) -> VirtualBuffer:
+        """Return a buffer of that shape and type in this bank."""
+        dtype = np.dtype(dtype)
+        size = int(np.prod(shape)) * dtype.itemsize
+        bo = self.device.memory.allocate(self.idx, size)
+        buffer = VirtualBuffer(
+            shape, dtype, buffer=bo.host, device=self.device, device_address=bo.address, bo=bo, coherent=False
+        )
+        buffer.memory = self
+        return buffer
+
+    @property
+    def mem_used(self) -> int:
+        """Bytes taken, in whole pages."""
+        return self.device.memory.used(self.idx)[0]
+
+    @property
+    def num_buffers(self) -> int:
+        """Buffers that live."""
+        return self.device.memory.used(self.idx)[1]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VirtualMemory) and (self.device, self.idx) == (other.device, other.idx)
+
+    def __hash__(self) -> int:
+        return hash((id(self.device), self.idx))

@@ -1,0 +1,150 @@
+"""Time calls of a kernel, on a virtual card or on a real one."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fpgaclass.card.measurement import Measurement, Timing, ordered
+from fpgaclass.card.timeline import Timeline
+from fpgaclass.core import InvalidInputError, track
+
+BATCH_SIZES = (1, 16, 256, 4096, 65536)
+
+
+def measure(
+    kernel: Any,
+    *,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    data: npt.ArrayLike | None = None,
+    words_in: int | None = None,
+    words_out: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    repeats: int = 7,
+) -> Measurement:
+    """Call a kernel with batches of several sizes and say where the time goes.
+
+    A call is what a user's code does: fill the input buffer, sync it, call, sync the output, copy it out.
+    On a virtual card the kernel's time is simulated (cycles over the clock), the link's is modelled, and the
+    host's is measured: wall time less what this machine spent on being the card. On a real card all three
+    are measured: the syncs are the link, the call is the kernel with its launch, the rest is the host.
+
+    Args:
+        kernel: an overlay with one kind of kernel, or one of its compute units, with hls4ml's arguments
+            (input, output, words in, words out).
+        batch_sizes: events in a call.
+        data: events to send, shape (n, words_in), repeated as needed; random words when None.
+        words_in: words of an event's slot; from the design when None.
+        words_out: words of a result's slot; from the design when None.
+        dtype: of a word; from the design when None.
+        repeats: calls of each size, of which the median counts; one more comes before them.
+
+    Raises:
+        InvalidInputError: sizes that are not positive, shapes that do not fit, or an unknown slot.
+
+    Example:
+        >>> measure(overlay, batch_sizes=(1, 4096)).plot()  # doctest: +SKIP
+    """
+    unit = _unit_of(kernel)
+    device = unit.device
+    about = dict(getattr(getattr(device, "design", None), "about", {}))
+    words_in = _known("words_in", words_in, about)
+    words_out = _known("words_out", words_out, about)
+    dtype = np.dtype(dtype if dtype is not None else str(about.get("dtype", "int16")))
+    if not batch_sizes or min(batch_sizes) < 1 or repeats < 1:
+        raise InvalidInputError("batch sizes and repeats are 1 or more")
+    events = _events(data, words_in, dtype)
+    bank_in, bank_out = (device.get_memory_by_name(argument.mem) for argument in list(unit.args.values())[:2])
+    timings = []
+    for size in track(sorted(set(batch_sizes)), "measure"):
+        batch = np.resize(events, (size, words_in))
+        x, y = bank_in.allocate((size, words_in), dtype), bank_out.allocate((size, words_out), dtype)
+        calls = [_time_call(unit, batch, x, y) for _ in range(repeats + 1)][1:]
+        timings.append(_median(calls))
+        x.freebuffer()
+        y.freebuffer()
+    virtual = _timeline(device) is not None
+    link = getattr(device, "link", None)
+    clocks = [clock["frequency"] for clock in device.parser.clock_dict.values()]
+    return Measurement(
+        device=f"{device.tag} ({device.name})",
+        kernel=str(unit._fullpath),
+        clock_mhz=device.design.clock_mhz if virtual else (float(clocks[0]) if clocks else None),
+        link=link.name if link is not None else "the card's own link",
+        sources={
+            "host": "measured",
+            "link": "modelled" if virtual else "measured",
+            "kernel": "simulated" if virtual else "measured",
+        },
+        timings=ordered(timings),
+    )
+
+
+def _unit_of(kernel: Any) -> Any:
+    if hasattr(kernel, "call"):
+        return kernel
+    names = sorted(getattr(kernel, "ip_dict", {}))
+    units = [unit for unit in (getattr(kernel, name) for name in names) if hasattr(unit, "call")]
+    if not units:
+        raise InvalidInputError(f"{type(kernel).__name__} is neither an overlay with a kernel nor a kernel")
+    return units[0]
+
+
+def _known(name: str, value: int | None, about: dict[str, Any]) -> int:
+    value = value if value is not None else about.get(name)
+    if value is None or int(value) < 1:
+        raise InvalidInputError(f"{name} is not known from the design", next_step=f"measure(..., {name}=...)")
+    return int(value)
+
+
+def _events(data: npt.ArrayLike | None, words_in: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    if data is None:
+        count = 1024 * words_in * dtype.itemsize
+        raw = np.random.default_rng(1).integers(0, 256, count, dtype=np.uint8)
+        return raw.view(dtype).reshape(1024, words_in)
+    events = np.asarray(data, dtype=dtype)
+    if events.ndim != 2 or events.shape[1] != words_in or not len(events):
+        raise InvalidInputError(f"data has shape {events.shape}, expected (n, {words_in})")
+    return events
+
+
+def _timeline(device: Any) -> Timeline | None:
+    timeline = getattr(device, "timeline", None)
+    return timeline if isinstance(timeline, Timeline) else None
+
+
+def _time_call(unit: Any, batch: npt.NDArray[Any], x: Any, y: Any) -> Timing:
+    timeline = _timeline(unit.device)
+    before = timeline.totals if timeline else None
+    marks = [time.perf_counter()]
+    x[:] = batch
+    marks.append(time.perf_counter())
+    x.sync_to_device()
+    marks.append(time.perf_counter())
+    unit.call(x, y, x.size, y.size)
+    marks.append(time.perf_counter())
+    y.sync_from_device()
+    marks.append(time.perf_counter())
+    np.array(y)
+    marks.append(time.perf_counter())
+    fill, sync_in, call, sync_out, read = np.diff(marks)
+    if timeline is None or before is None:
+        return Timing(len(batch), float(fill + read), float(sync_in + sync_out), float(call))
+    card = timeline.totals.since(before)
+    host = max(0.0, marks[-1] - marks[0] - card.emulation_s)
+    return Timing(len(batch), host, card.link_s, card.kernel_s, card.kernel_cycles)
+
+
+def _median(calls: Sequence[Timing]) -> Timing:
+    return Timing(
+        calls[0].events,
+        statistics.median(call.host_s for call in calls),
+        statistics.median(call.link_s for call in calls),
+        statistics.median(call.kernel_s for call in calls),
+        calls[0].kernel_cycles,
+    )

@@ -1,0 +1,135 @@
+"""A card's memory: banks of pages, and for each buffer a copy on the host and one on the device."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fpgaclass.card.design import Bank
+from fpgaclass.core import CardError
+
+PAGE = 4096
+# DRAM is not empty when a card starts; a pattern shows what was never written. Not for the largest buffers,
+# whose pages the machine gives only when they are touched.
+_PATTERN = 0xA5
+_PATTERN_LIMIT = 64 << 20
+
+
+@dataclass(eq=False)
+class Allocation:
+    """A buffer object: whole pages of a bank, with the host's copy beside the device's."""
+
+    address: int
+    size: int
+    bank: Bank
+    host: mmap.mmap
+    device: mmap.mmap
+    freed: bool = False
+
+    def to_device(self, offset: int, size: int) -> None:
+        """Copy bytes of the host's side to the device's."""
+        self._check(offset, size)
+        self.device[offset : offset + size] = self.host[offset : offset + size]
+
+    def from_device(self, offset: int, size: int) -> None:
+        """Copy bytes of the device's side to the host's."""
+        self._check(offset, size)
+        self.host[offset : offset + size] = self.device[offset : offset + size]
+
+    def _check(self, offset: int, size: int) -> None:
+        if self.freed:
+            raise CardError(f"the buffer at {self.address:#x} was freed", next_step="pynq.allocate a new one")
+        if offset < 0 or offset + size > self.size:
+            raise CardError(f"{size} bytes at offset {offset} are outside the buffer of {self.size} bytes")
+
+
+@dataclass
+class CardMemory:
+    """All banks of a card.
+
+    Attributes:
+        banks: by index.
+        generation: changes whenever a buffer comes or goes.
+    """
+
+    banks: Sequence[Bank]
+    generation: int = 0
+    _allocations: dict[int, list[Allocation]] = field(default_factory=dict)
+    _returned: deque[tuple[int, Allocation]] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allocate(self, index: int, size: int) -> Allocation:
+        """Take the first gap of whole pages that is large enough.
+
+        Raises:
+            MemoryError: the bank, or this machine, has no room.
+        """
+        bank = self.banks[index]
+        room = max(1, -(-size // PAGE)) * PAGE
+        with self._lock:
+            self._collect()
+            taken = self._allocations.setdefault(index, [])
+            address, position = bank.base, 0
+            while position < len(taken) and address + room > taken[position].address:
+                address = taken[position].address + _room(taken[position])
+                position += 1
+            if address + room > bank.base + bank.size:
+                used = sum(map(_room, taken))
+                raise MemoryError(
+                    f"bank {bank.tag} has no room for {size:,} bytes: {used:,} of its {bank.size:,} are "
+                    "taken. Next: del buffers that are not needed, or allocate in another bank with target="
+                )
+            try:
+                host, device = mmap.mmap(-1, room), mmap.mmap(-1, room)
+            except (OSError, OverflowError) as error:
+                raise MemoryError(f"this machine has no room for {size:,} bytes of a virtual card") from error
+            if room <= _PATTERN_LIMIT:
+                device.write(bytes([_PATTERN]) * room)
+            allocation = Allocation(address, size, bank, host, device)
+            taken.insert(position, allocation)
+            self.generation += 1
+        return allocation
+
+    def give_back(self, index: int, allocation: Allocation) -> None:
+        """Free a buffer. Takes no lock: Python may call it from a destructor, at any moment."""
+        if not allocation.freed:
+            allocation.freed = True
+            self._returned.append((index, allocation))
+
+    def allocations(self, tags: Iterable[str] | None = None) -> list[Allocation]:
+        """Return the buffers that live, in the named banks or in all."""
+        wanted = None if tags is None else set(tags)
+        with self._lock:
+            self._collect()
+            every = [one for bank in self._allocations.values() for one in bank]
+        return [one for one in every if wanted is None or one.bank.tag in wanted]
+
+    def used(self, index: int) -> tuple[int, int]:
+        """Return the bytes and the number of buffers that a bank holds."""
+        with self._lock:
+            self._collect()
+            taken = self._allocations.get(index, [])
+            return sum(map(_room, taken)), len(taken)
+
+    def describe(self, address: int) -> str:
+        """Say in words what is at a device address."""
+        for bank in self.banks:
+            if bank.base <= address < bank.base + bank.size:
+                live = self.allocations([bank.tag])
+                if any(one.address <= address < one.address + _room(one) for one in live):
+                    return f"a buffer in {bank.tag}"
+                return f"in {bank.tag}, but in no buffer of it"
+        return "in no bank"
+
+    def _collect(self) -> None:
+        while self._returned:
+            index, allocation = self._returned.popleft()
+            self._allocations[index].remove(allocation)
+            self.generation += 1
+
+
+def _room(allocation: Allocation) -> int:
+    return max(1, -(-allocation.size // PAGE)) * PAGE

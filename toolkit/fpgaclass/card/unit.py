@@ -1,0 +1,203 @@
+"""A compute unit: one instance of a kernel, with the thread on which it runs beside the host."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+
+from fpgaclass.card.design import Argument, KernelDesign, Link
+from fpgaclass.card.memory import CardMemory
+from fpgaclass.card.simulator import WATCHDOG, KernelSimulator
+from fpgaclass.card.timeline import Event, Timeline
+from fpgaclass.core import BusError, CardError, HungKernelError
+
+CONTROL = 0x0
+AP_START, AP_DONE, AP_IDLE = 1, 2, 4
+# A run gives way to register accesses about this often.
+_TURN_S = 2e-3
+_FIRST_TURN = 1 << 14
+
+
+class ComputeUnit:
+    """One instance of a kernel on a virtual card.
+
+    Runs are taken in order by a thread of its own, so that the host goes on; register accesses fall between
+    stretches of a run, as they do on a card.
+
+    Args:
+        name: of the instance, such as ``"krnl_rtl_1"``.
+        design: the kernel.
+        simulator: its RTL; this unit is its only user.
+        memory: of the card; only banks that the kernel's arguments name are wired to it.
+        link: constants for the time of register accesses and launches.
+        timeline: where events go.
+        watchdog: cycles without a transfer after which a run counts as hung.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        design: KernelDesign,
+        simulator: KernelSimulator,
+        memory: CardMemory,
+        link: Link,
+        timeline: Timeline,
+        watchdog: int = WATCHDOG,
+    ) -> None:
+        self.name = name
+        self._design, self._simulator, self._memory = design, simulator, memory
+        self._link, self._timeline, self._watchdog = link, timeline, watchdog
+        self._wired = {argument.bank for argument in design.arguments if argument.bank is not None}
+        self._mapped = -1
+        # A visitor holds the door while it waits for the room, so that a run cannot shut it out.
+        self._door, self._room = threading.Lock(), threading.Lock()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._turn = _FIRST_TURN
+        self._failure: CardError | None = None
+
+    def read_register(self, offset: int) -> int:
+        """Read a 32-bit register; raises what went wrong in a run that registers started."""
+        started = time.perf_counter()
+        with self._door, self._room:
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
+            value = self._simulator.read(offset)
+        self._timeline.add(self._access(), time.perf_counter() - started)
+        return value
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Write a 32-bit register; a write that starts the kernel starts a run."""
+        started = time.perf_counter()
+        with self._door, self._room:
+            self._map()
+            self._simulator.write(offset, value)
+            runs = offset == CONTROL and bool(value & AP_START)
+        self._timeline.add(self._access(), time.perf_counter() - started)
+        if runs:
+            self._submit(self._run_started)
+
+    def launch(self, registers: Mapping[int, int], after: Sequence[Future[int]] = ()) -> Future[int]:
+        """Queue a run with these register values (offset to value); the future gives its cycles."""
+        future: Future[int] = Future()
+        started = time.perf_counter()
+
+        def job() -> None:
+            future.set_running_or_notify_cancel()
+            try:
+                for earlier in after:
+                    earlier.result()
+                with self._room:
+                    self._map()
+                    for offset, value in registers.items():
+                        self._simulator.write(offset, value)
+                    self._simulator.write(CONTROL, AP_START)
+                cycles = self._finish()
+                with self._room:
+                    self._simulator.read(CONTROL)  # ap_done clears as the scheduler reads it
+                future.set_result(cycles)
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._submit(job)
+        launch = Event("launch", self._link.launch_s, "modelled", 1, self.name)
+        self._timeline.add(launch, time.perf_counter() - started)
+        return future
+
+    def close(self) -> None:
+        """Stop what runs and end the thread."""
+        self._closed = True
+        self._jobs.put(None)
+
+    def _access(self) -> Event:
+        return Event("registers", self._link.mmio_s, "modelled", 1, self.name)
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        if self._closed:
+            raise CardError(f"{self.name} is no longer on the card", next_step="open the overlay again")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _run_started(self) -> None:
+        try:
+            self._finish()
+        except CardError as error:
+            self._failure = error
+
+    def _map(self) -> None:
+        if self._mapped != self._memory.generation:
+            live = self._memory.allocations(self._wired)
+            self._mapped = self._memory.generation
+            self._simulator.unmap_all()
+            for allocation in live:
+                self._simulator.map(allocation.address, allocation.device)
+
+    def _finish(self) -> int:
+        """Run to the end, in turns; return the cycles."""
+        while True:
+            with self._door:
+                pass
+            with self._room:
+                started = time.perf_counter()
+                try:
+                    ended = self._simulator.advance(self._turn, self._watchdog)
+                except CardError as error:
+                    raise self._explain(error) from error
+                cycles = self._simulator.cycles
+                taken = time.perf_counter() - started
+            if ended:
+                seconds = cycles / (self._design.clock_mhz * 1e6)
+                self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
+                return cycles
+            if self._closed or not threading.main_thread().is_alive():
+                raise CardError(f"{self.name} was stopped: the card was freed or programmed again")
+            self._turn = self._turn * 2 if taken < _TURN_S / 2 else self._turn
+            self._turn = max(_FIRST_TURN // 16, self._turn // 2) if taken > _TURN_S * 2 else self._turn
+
+    def _explain(self, error: CardError) -> CardError:
+        """Say which unit failed and with what in its registers, and put it back into a state that works."""
+        status = self._simulator.status
+        registers = self._registers()
+        self._simulator.reset()
+        if isinstance(error, BusError):
+            verb = "wrote to" if status.fault_is_write else "read from"
+            address = int(status.fault_address)
+            wired = ", ".join(sorted(self._wired))
+            return BusError(
+                f"{self.name} {verb} {address:#x}, where nothing answers (AXI DECERR): that is "
+                f"{self._memory.describe(address)}; it is wired to {wired}. Registers: {registers}",
+                next_step="pass buffers of the wired bank that are as large as the lengths say; "
+                "the kernel was reset",
+            )
+        if isinstance(error, HungKernelError):
+            return HungKernelError(
+                f"{self.name} hangs: not done, and nothing moved for {self._watchdog:,} cycles. "
+                f"Registers: {registers}",
+                next_step="check the lengths; the kernel was reset",
+            )
+        return CardError(f"{self.name}: {error.what}. Registers: {registers}")
+
+    def _registers(self) -> str:
+        try:
+            control = self._simulator.read(CONTROL)
+            values = [f"{one.name}={self._value(one):#x}" for one in self._design.arguments]
+        except CardError:
+            return "cannot be read"
+        names = {AP_START: "AP_START", AP_DONE: "AP_DONE", AP_IDLE: "AP_IDLE"}
+        flags = " ".join(name for bit, name in names.items() if control & bit) or "no flag"
+        return f"CTRL={control:#x} ({flags}), " + ", ".join(values)
+
+    def _value(self, argument: Argument) -> int:
+        low = self._simulator.read(argument.offset)
+        return low | self._simulator.read(argument.offset + 4) << 32 if argument.is_pointer else low
