@@ -3,6 +3,7 @@
 from fpgaclass.lab import check
 from fpgaclass.lab.check import CheckError
 from fpgaclass.lab.quiet import quiet
+from fpgaclass.lab.reproducible import reproducible
 from fpgaclass.lab.seeds import student_seed
 
-__all__ = ["CheckError", "check", "quiet", "student_seed"]
+__all__ = ["CheckError", "check", "quiet", "reproducible", "student_seed"]
