@@ -91,7 +91,7 @@ def agreement(model: Any, firmware: Firmware, events: npt.ArrayLike) -> list[Agr
     x = np.asarray(events, dtype=np.float32)
     firmware.encode(x)
     network = Network(trace_network(model).logic, firmware.inputs, firmware.outputs)
-    design, _ = read_design(firmware.path)
+    design = read_design(firmware.path).design
     return check_agreement(model, network, design, firmware.folder / "hls" / LIBRARY, x, firmware.folder)
 
 
