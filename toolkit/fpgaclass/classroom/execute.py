@@ -19,12 +19,13 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbconvert.exporters import NotebookExporter
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
-from nbgrader.utils import is_grade, is_solution, setenv
+from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer
 
-from fpgaclass.classroom.sandbox import Jail, Mount, NoJail, Person, find_jail
+from fpgaclass.classroom.sandbox import Jail, Mount, Person, find_jail
 from fpgaclass.classroom.seats import SEAT_VARIABLE
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import proof_line
@@ -51,15 +52,12 @@ class JailedExecute(Execute):  # type: ignore[misc]
         self._ends = time.monotonic() + self.total_timeout
         self._gave_up, self._printed, self._job = "", 0, None
         student = resources.get("nbgrader", {}).get("student", "")
-        jail = find_jail()
-        with setenv(FPGACLASS_STUDENT=student):
-            if isinstance(jail, NoJail):
-                if os.environ.get(SEAT_VARIABLE) == "jailed":
-                    step = "run `fpgaclass grade` in a terminal of the machine where `fpgaclass up` runs"
-                    raise ClassroomError("students' code cannot be run safely from here", next_step=step)
+        jail = _usable_jail()
+        if jail is None:
+            with _variable("FPGACLASS_STUDENT", student):
                 return self._run(nb, resources)
-            with _job_folder(Path(resources["metadata"]["path"]), jail, student) as self._job:
-                return self._run(nb, resources)
+        with _job_folder(Path(resources["metadata"]["path"]), jail, student) as self._job:
+            return self._run(nb, resources)
 
     def _run(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         nb, resources = super().preprocess(nb, resources)
@@ -120,6 +118,14 @@ class JailedExecute(Execute):  # type: ignore[misc]
         return super().process_message(msg, cell, cell_index)
 
 
+class JailedExporter(NotebookExporter):
+    """The first thing nbgrader makes when it grades: a missing jail stops it before it removes anything."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        _usable_jail()
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+
+
 class _JobKernelManager(AsyncKernelManager):
     """A kernel manager whose connection file belongs to the jailed user."""
 
@@ -127,6 +133,34 @@ class _JobKernelManager(AsyncKernelManager):
         super().write_connection_file(**kwargs)
         owner = Path(self.connection_file).parent.stat()
         os.chown(self.connection_file, owner.st_uid, owner.st_gid)
+
+
+def _usable_jail() -> Jail | None:
+    """Return the jail, or None in a class that does without.
+
+    Raises:
+        ClassroomError: this is a server of a class with jails, and no jail can be made inside its own.
+    """
+    jail = find_jail()
+    if isinstance(jail, Jail):
+        return jail
+    if os.environ.get(SEAT_VARIABLE) == "jailed":
+        step = "run `fpgaclass grade` in a terminal of the machine where `fpgaclass up` runs"
+        raise ClassroomError("students' code cannot be run safely from here", next_step=step)
+    return None
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    old = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if old is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = old
 
 
 def _require_proofs(notebook: Any) -> None:

@@ -72,6 +72,7 @@ def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = Non
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
+    c.Autograde.exporter_class = "fpgaclass.classroom.execute.JailedExporter"
     c.OverwriteCells.add_missing_cells = True  # a deleted check counts, and fails
     c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.late.CourseLatePenalty"
     if timeout:

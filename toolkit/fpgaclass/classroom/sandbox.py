@@ -160,6 +160,8 @@ def find_jail() -> Jail | NoJail:
     if tool is None:
         return NoJail("bubblewrap (bwrap) is not installed", HOW_TO_GET)
     version = _version(tool.command[0])
+    if version is None:
+        return NoJail(f"bubblewrap does not start: {tool.command[0]} --version failed", HOW_TO_GET)
     if version < _OLDEST:
         shown = ".".join(map(str, version))
         return NoJail(f"bubblewrap {shown} is too old", "install bubblewrap 0.5 or newer")
@@ -181,13 +183,13 @@ def find_jail() -> Jail | NoJail:
 
 
 @cache
-def _version(bwrap: str) -> tuple[int, ...]:
+def _version(bwrap: str) -> tuple[int, ...] | None:
     try:
         shown = subprocess.run([bwrap, "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return (0,)
+        return None
     found = re.search(r"(\d+)\.(\d+)", shown.stdout)
-    return tuple(map(int, found.groups())) if found else (0,)
+    return tuple(map(int, found.groups())) if found else None
 
 
 @cache

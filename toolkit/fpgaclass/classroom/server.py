@@ -117,6 +117,8 @@ def start(
     }
     config = Path(__file__).parent / "jupyter" / "jupyterhub_config.py"
     command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
+    if layout.hub_log.exists() and layout.hub_log.stat().st_size > 10**7:
+        layout.hub_log.replace(layout.hub_log.with_suffix(".log.1"))
     started = layout.hub_log.stat().st_size if layout.hub_log.exists() else 0
     with layout.hub_log.open("ab") as log:
         process = subprocess.Popen(
