@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import clone, machine
+from fpgaclass.cli import classes, clone, labs, machine
+from fpgaclass.cli.options import Json
 from fpgaclass.core import FpgaClassError
 
 app = typer.Typer(
@@ -25,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print data instead of a table.")]
+app.add_typer(labs.app)
+for verb in classes.VERBS:
+    app.command()(verb)
 
 
 def main() -> None:
@@ -52,7 +55,8 @@ def doctor(as_json: Json = False) -> None:
         table = Table("", "what", "found", "for", "to mend it", box=None, pad_edge=False)
         for check in checks:
             state = f"[{colours[check.state]}]{check.state}[/]"
-            table.add_row(state, check.name, check.found, check.purpose, check.fix)
+            fix = "" if check.state == machine.OK else check.fix
+            table.add_row(state, check.name, check.found, check.purpose, fix)
         Console().print(table)
     if any(check.state == machine.MISSING for check in checks):
         raise typer.Exit(1)

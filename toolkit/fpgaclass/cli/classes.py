@@ -1,0 +1,88 @@
+"""The verbs of a class: up, down, status, release, collect, grade, feedback."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fpgaclass import classroom
+from fpgaclass.cli import machine
+from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_course
+
+
+def up(
+    course: CoursePath = None,
+    port: Annotated[int, typer.Option(help="Where people log in, on 127.0.0.1.")] = 8000,
+    state: State = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once the class is up.")] = False,
+    idle_minutes: Annotated[int, typer.Option(help="Stop a server unused for so long; 0 for never.")] = 0,
+) -> None:
+    """Bring the class up on this machine: students log in, train, build, run, submit."""
+    for ensure in machine.ENSURE["up"]:
+        ensure()
+    classroom.up(find_course(course), port, state, foreground=not detach, idle_minutes=idle_minutes)
+
+
+def down(course: CoursePath = None, state: State = None) -> None:
+    """Take the class down; everybody's work and marks stay."""
+    if not classroom.down(find_course(course), state):
+        print("The class was not up.")
+
+
+def status(course: CoursePath = None, state: State = None, as_json: Json = False) -> None:
+    """Tell what the class is doing."""
+    found = classroom.status(find_course(course), state)
+    if as_json:
+        print(json.dumps(asdict(found), indent=2, default=str))
+        return
+    print(f"{found.course_id} is {f'up: {found.url}' if found.url else 'down'}")
+    print(f"students: {', '.join(found.students) or 'none'}")
+    for lab in found.labs:
+        print(f"{lab}: {found.submissions[lab]} of {len(found.students)} submitted")
+    if found.separated:
+        print(f"servers are not separated: {found.separated}")
+    print(f"state: {found.state}\nlog: {found.log}")
+
+
+def release(lab: Lab, course: CoursePath = None, state: State = None) -> None:
+    """Give a lab to the students, again if it was given before."""
+    classroom.release(find_course(course), lab, state)
+
+
+def collect(lab: Lab, course: CoursePath = None, state: State = None) -> None:
+    """Bring the submissions of a lab into the course folder."""
+    collected = classroom.collect(find_course(course), lab, state)
+    for note in collected.notes:
+        print(note)
+
+
+def grade(
+    lab: Lab,
+    student: Annotated[str | None, typer.Option(help="Only this student.")] = None,
+    course: CoursePath = None,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Collect and grade a lab; prints the marks."""
+    report = classroom.grade(find_course(course), lab, student, state)
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        Console().print(report.table())
+        for note in report.notes:
+            print(note)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def feedback(lab: Lab, course: CoursePath = None, state: State = None) -> None:
+    """Give the feedback on a graded lab back to the students."""
+    given = classroom.feedback(find_course(course), lab, state)
+    print(f"feedback on {lab} for: {', '.join(given) or 'nobody yet'}")
+
+
+VERBS = (up, down, status, release, collect, grade, feedback)

@@ -1,0 +1,43 @@
+"""Options that several verbs share, and how a course is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgaclass.core import UsageError
+
+_FILE = Path("course") / "course.yaml"
+_PACKAGE = Path(__file__).parents[1]
+
+Json = Annotated[bool, typer.Option("--json", help="Print data instead of a table.")]
+CoursePath = Annotated[
+    Path | None,
+    typer.Option("--course", help="A course.yaml or its folder; the one you stand in, else the demo course."),
+]
+State = Annotated[
+    Path | None, typer.Option("--state", help="The folder of all that the class makes; yours by default.")
+]
+Lab = Annotated[str, typer.Argument(help="Name of the lab, such as 01_muon_momentum.")]
+
+
+def find_course(given: Path | None) -> Path:
+    """Return the course that is meant: the given one, the nearest upwards from here, or the demo course.
+
+    Raises:
+        UsageError: the given one is not there.
+    """
+    if given is not None:
+        if not given.exists():
+            raise UsageError("there is no such course", where=str(given), next_step="give a course.yaml")
+        return given
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / _FILE).is_file():
+            return folder / _FILE
+    for demo in (_PACKAGE.parents[1] / _FILE, _PACKAGE / "demo" / _FILE):
+        if demo.is_file():
+            return demo
+    raise UsageError("no course was found", where=str(here), next_step="give one with --course")
