@@ -1,0 +1,193 @@
+"""The students' list, from CSV or YAML, with the line of every fault."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from fpgaclass.core import InvalidInputError
+
+_LOGIN = re.compile(r"^[a-z][a-z0-9_-]{0,30}$")
+_EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+$")
+_KEY = re.compile(r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/]+={0,3}( [^\n]*)?$")
+_SYSTEM = frozenset(
+    (
+        "root",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "backup",
+        "list",
+        "irc",
+        "nobody",
+        "admin",
+        "ubuntu",
+        "debian",
+        "centos",
+        "ec2-user",
+        "cloud-user",
+        "cloudadm",
+        "sshd",
+        "postgres",
+        "docker",
+        "jupyterhub",
+        "systemd-network",
+        "www-data",
+    )
+)
+_COLUMNS = ("login", "name", "email", "public_key")
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student.
+
+    Attributes:
+        login: the user name on every machine, in every tag and in nbgrader.
+        name: for people; it never leaves this machine.
+        email: where the seat's data may be sent; it never leaves this machine.
+        public_key: the OpenSSH key that may log in; empty leaves only the hub.
+        line: of the roster, for messages.
+    """
+
+    login: str
+    name: str = ""
+    email: str = ""
+    public_key: str = ""
+    line: int = 0
+
+
+def read_roster(path: Path | str) -> tuple[Student, ...]:
+    """Read a roster; ``.yaml`` and ``.yml`` are YAML, anything else is CSV with a header.
+
+    The columns (or keys) are ``login`` and, if wanted, ``name``, ``email``, ``public_key``. In YAML an entry
+    may also be just the login.
+
+    Raises:
+        InvalidInputError: with every line that is wrong, and why.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as trouble:
+        step = "save it as UTF-8, and name it in cohort.roster"
+        what = f"the roster cannot be read: {trouble}"
+        raise InvalidInputError(what, where=str(path), next_step=step) from trouble
+    read = _from_yaml if path.suffix in (".yaml", ".yml") else _from_csv
+    return _checked(read(text, path), path)
+
+
+def students_of(logins: Iterable[str], where: str) -> tuple[Student, ...]:
+    """Return students from bare logins, such as course.yaml's; checked as a roster is.
+
+    Raises:
+        InvalidInputError: with every login that is wrong.
+    """
+    return _checked(((0, {"login": login}) for login in logins), Path(where))
+
+
+def _from_csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header: list[str] | None = None
+    line = 0
+    while True:
+        first_line = line + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as trouble:
+            raise InvalidInputError(f"this is not CSV: {trouble}", where=f"{path}:{first_line}") from trouble
+        line = reader.line_num
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or cells[0].startswith("#"):
+            continue
+        if header is None:
+            header = [cell.lower() for cell in cells]
+            unknown = [cell for cell in header if cell not in _COLUMNS]
+            if "login" not in header or unknown or len(set(header)) < len(header):
+                what = f"the first line must name the columns, not {', '.join(cells)[:60]!r}"
+                step = f"login, and any of {', '.join(_COLUMNS[1:])}, each once"
+                raise InvalidInputError(what, where=f"{path}:{first_line}", next_step=step)
+            continue
+        if len(cells) != len(header):
+            yield first_line, {"": f"{len(cells)} cells where the header has {len(header)}"}
+        else:
+            yield first_line, dict(zip(header, cells, strict=True))
+
+
+def _from_yaml(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as trouble:
+        mark = getattr(trouble, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InvalidInputError(f"this is not YAML: {trouble}", where=where) from trouble
+    if isinstance(tree, yaml.MappingNode) and len(tree.value) == 1 and tree.value[0][0].value == "students":
+        tree = tree.value[0][1]
+    if not isinstance(tree, yaml.SequenceNode):
+        raise InvalidInputError("a roster in YAML is a list", where=str(path), next_step="- login: ada")
+    for node in tree.value:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.ScalarNode):
+            yield line, {"login": node.value}
+        elif isinstance(node, yaml.MappingNode):
+            entry = {str(k.value): str(v.value) for k, v in node.value if isinstance(v, yaml.ScalarNode)}
+            odd = [str(k.value) for k, v in node.value if not isinstance(v, yaml.ScalarNode)]
+            odd += [key for key in entry if key not in _COLUMNS]
+            yield line, {"": f"no such key: {', '.join(odd)}"} if odd else entry
+        else:
+            yield line, {"": "an entry is a login, or keys and values"}
+
+
+def _checked(entries: Iterable[tuple[int, Mapping[str, str]]], path: Path) -> tuple[Student, ...]:
+    students: dict[str, Student] = {}
+    faults: list[str] = []
+    for line, entry in entries:
+        place = f"{path}:{line}" if line else str(path)
+        login = entry.get("login", "")
+        faults += [f"{place}: {fault}" for fault in _faults(entry, students.get(login))]
+        fields = {column: entry.get(column, "") for column in _COLUMNS}
+        students.setdefault(login, Student(**fields, line=line))
+    if faults:
+        listed = "\n  ".join(faults[:_SHOWN])
+        more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise InvalidInputError(f"the roster is not right:\n  {listed}{more}\n", next_step="mend these lines")
+    if not students:
+        raise InvalidInputError(
+            "the roster is empty", where=str(path), next_step="add a line for each student"
+        )
+    return tuple(students.values())
+
+
+def _faults(entry: Mapping[str, str], before: Student | None) -> Iterator[str]:
+    if "" in entry:
+        yield entry[""]
+        return
+    login = entry.get("login", "")
+    if not _LOGIN.match(login):
+        yield f"{login!r} cannot be a login: up to 31 of a-z, 0-9, - and _, a letter first"
+    elif login in _SYSTEM:
+        yield f"{login} is a user of the system; choose another login"
+    elif before is not None:
+        yield f"{login} is twice; first on line {before.line}" if before.line else f"{login} is twice"
+    if entry.get("email") and not _EMAIL.match(entry["email"]):
+        yield f"{entry['email']!r} is not an e-mail address"
+    if entry.get("public_key") and not _KEY.match(entry["public_key"]):
+        kind = "a PRIVATE key; make a new pair, this one is spent" if "PRIVATE" in entry["public_key"] else ""
+        yield f"public_key is {kind or 'not an OpenSSH public key (one line of a .pub file)'}"

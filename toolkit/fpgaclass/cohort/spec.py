@@ -1,0 +1,273 @@
+"""What the instructor asks for: the ``cohort:`` part of course.yaml, or a file of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import model_validator as _model_validator
+
+from fpgaclass.core import CourseError, InvalidInputError
+from fpgaclass.course._validated import Strict, read_yaml
+
+ProviderName = Literal["local", "aws", "infn", "openstack"]
+CohortName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=30)]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+
+def _network(text: str) -> str:
+    network = ipaddress.ip_network(text)  # its ValueError names the host bits or the mask
+    if network.prefixlen == 0:
+        raise ValueError("the whole internet may not reach port 22; name your networks")
+    return str(network)
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class Seat(Strict):
+    """A student's development machine, without FPGA.
+
+    Attributes:
+        size: the provider's name of the type or flavour.
+        alternatives: sizes to take, in this order, where the first is sold out.
+        disk_gb: the root disk.
+        volume_gb: a volume of its own for the student's files; 0 makes none.
+        spot: buy it at the spot price; it can be taken away.
+        public_address: give it a fixed public address.
+    """
+
+    size: Label = "namespace"
+    alternatives: tuple[Label, ...] = ()
+    disk_gb: int = Field(default=40, ge=8, le=2000)
+    volume_gb: int = Field(default=0, ge=0, le=2000)
+    spot: bool = False
+    public_address: bool = False
+
+
+class Cards(Strict):
+    """The nodes with FPGA cards, which students take turns on.
+
+    Attributes:
+        board: the board's name, one of the course's.
+        size: the type or flavour that has the card.
+        count: how many nodes.
+        per_node: cards on each node.
+        hours: how long they live; None is as long as the cohort. They are the dear part.
+        alternatives, disk_gb, spot: as for a seat.
+    """
+
+    board: Label = "u250"
+    size: Label = "namespace"
+    alternatives: tuple[Label, ...] = ()
+    count: int = Field(default=1, ge=0, le=200)
+    per_node: int = Field(default=1, ge=1, le=8)
+    hours: float | None = Field(default=None, gt=0)
+    disk_gb: int = Field(default=80, ge=8, le=2000)
+    spot: bool = False
+
+
+class LeaseRules(Strict):
+    """How students share the cards.
+
+    Attributes:
+        slot_minutes: the grain of bookings.
+        max_slots: the longest booking.
+        open_bookings: how many bookings one student may have ahead.
+        horizon_days: how far ahead one may book.
+        no_show_minutes: a booking not begun by then goes to the next.
+        gap_slots: slots kept free after each booking for the card's reset.
+    """
+
+    slot_minutes: int = Field(default=30, ge=5, le=24 * 60)
+    max_slots: int = Field(default=4, ge=1, le=96)
+    open_bookings: int = Field(default=1, ge=1, le=20)
+    horizon_days: int = Field(default=14, ge=1, le=365)
+    no_show_minutes: int = Field(default=15, ge=1)
+    gap_slots: int = Field(default=0, ge=0, le=4)
+
+
+class Aws(Strict):
+    """What only AWS needs.
+
+    Attributes:
+        image: the AMI of the seats.
+        card_image: the AMI of the card nodes (the FPGA Developer AMI); None takes ``image``.
+        subnet: for accounts without a default network.
+        instance_profile: the role the machines run with.
+        expiry_role: the role that EventBridge Scheduler takes to end the cohort; None leaves that layer out.
+        budget_email: who is told when the cost passes ``max_cost``; None sets no alarm.
+        endpoint: another address of the API, for tests.
+    """
+
+    image: Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
+    card_image: Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")] | None = None
+    subnet: str | None = None
+    instance_profile: str | None = None
+    expiry_role: str | None = None
+    budget_email: str | None = None
+    endpoint: str | None = None
+
+
+class Infn(Strict):
+    """What only INFN Cloud needs.
+
+    Attributes:
+        orchestrator: the address of the PaaS Orchestrator.
+        user_group: the IAM group that pays, such as ``users/catchall``.
+        oidc_account: the account's name in oidc-agent; None reads the token from the environment.
+        image: the operating system, ``distribution`` or ``distribution:version``.
+        site_cloud: the name in clouds.yaml of the OpenStack project behind, to look for machines that the
+            Orchestrator lost; None leaves that out.
+    """
+
+    orchestrator: str
+    user_group: str
+    oidc_account: str | None = None
+    image: str = "ubuntu:22.04"
+    site_cloud: str | None = None
+
+
+class OpenStack(Strict):
+    """What only OpenStack needs: the name in clouds.yaml, the image and the networks."""
+
+    cloud: str
+    image: str
+    network: str
+    external_network: str | None = None
+
+
+class Local(Strict):
+    """What only this machine needs: the network on which the hosts live."""
+
+    network: str = "10.66.0.0/24"
+
+    @field_validator("network")
+    @classmethod
+    def _private(cls, text: str) -> str:
+        if not ipaddress.ip_network(text).is_private:
+            raise ValueError("a private network such as 10.66.0.0/24")
+        return text
+
+
+class CohortSpec(Strict):
+    """A cohort, as course.yaml defines it.
+
+    Attributes:
+        name: of the cohort; every machine and tag carries it.
+        provider: where it is made.
+        region: the provider's region; local and infn need none.
+        zones: the zones to try, in this order; empty leaves the choice to the provider.
+        roster: the students' file, seen from this one; None takes the course's ``students``.
+        hours: how long the cohort lives.
+        starts: for the plan's dates; the clock starts at ``apply``.
+        max_cost: refuse a plan that could cost more, in the price book's currency.
+        quota: the account's limits, where the provider cannot be asked, such as ``{"F vCPUs": 72}``.
+        ssh_from: the networks that may reach port 22.
+        public_key: the instructor's OpenSSH public key, seen from this file; None makes a pair.
+        seat, cards, leases: what each student gets, and shares.
+        aws, infn, openstack, local: what only that provider needs.
+    """
+
+    name: CohortName
+    provider: ProviderName = "local"
+    region: Label | None = None
+    zones: tuple[Label, ...] = ()
+    roster: str | None = None
+    hours: float = Field(gt=0, le=24 * 365)
+    starts: datetime | None = None
+    max_cost: float | None = Field(default=None, ge=0)
+    quota: dict[str, int] = Field(default_factory=dict)
+    ssh_from: tuple[Network, ...] = ()
+    public_key: str | None = None
+    seat: Seat = Seat()
+    cards: Cards = Cards(count=0)
+    leases: LeaseRules = LeaseRules()
+    aws: Aws | None = None
+    infn: Infn | None = None
+    openstack: OpenStack | None = None
+    local: Local = Local()
+
+    @_model_validator(mode="after")
+    def _provider_has_its_part(self) -> CohortSpec:
+        if self.provider != "local" and getattr(self, self.provider) is None:
+            raise ValueError(f"provider {self.provider} needs its own part: {self.provider}: {{...}}")
+        if self.provider == "aws" and not self.region:
+            raise ValueError("provider aws needs a region, such as eu-central-1")
+        if self.provider in ("aws", "openstack") and not self.ssh_from:
+            raise ValueError("ssh_from is empty, so that nobody could log in; name your networks")
+        if self.cards.hours is not None and self.cards.hours > self.hours:
+            raise ValueError("cards.hours is longer than the cohort lives")
+        return self
+
+
+class _CourseWithCohort(BaseModel):
+    """The few keys of course.yaml that matter here; the course room checks the others."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    cohort: CohortSpec
+    students: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+
+class _Alone(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    cohort: object = None
+
+
+class CohortFile(BaseModel):
+    """A spec together with where it came from and what the course around it says.
+
+    Attributes:
+        spec: the cohort.
+        path: the file.
+        students: the course's own students, for a cohort without roster.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    spec: CohortSpec
+    path: Path
+    students: tuple[str, ...] = ()
+
+    def beside(self, name: str) -> Path:
+        """Return a path that the file names, seen from the file's folder."""
+        return (self.path.parent / name).resolve()
+
+
+def load_spec(path: Path | str) -> CohortFile:
+    """Read a cohort from course.yaml (its ``cohort:`` key), its folder, or a file of its own.
+
+    Raises:
+        CourseError: the file is missing or wrong; the message has file, line, key and what is allowed.
+        InvalidInputError: the cohort's board is none of the course's.
+    """
+    path = Path(path)
+    path = path / "course.yaml" if path.is_dir() else path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as trouble:
+        step = "name course.yaml, or the folder that holds it"
+        raise CourseError(
+            f"the cohort cannot be read: {trouble}", where=str(path), next_step=step
+        ) from trouble
+    if read_yaml(text, _Alone, where=str(path)).cohort is None:
+        if path.name == "course.yaml":
+            step = "add a cohort: part (docs/cohort.md has one to copy)"
+            raise CourseError("the course has no cohort", where=str(path), next_step=step)
+        return CohortFile(spec=read_yaml(text, CohortSpec, where=str(path)), path=path.resolve())
+    course = read_yaml(text, _CourseWithCohort, where=str(path))
+    spec = course.cohort
+    if spec.cards.count and course.boards and spec.cards.board not in course.boards:
+        raise InvalidInputError(
+            f"cohort.cards.board: the course has no board {spec.cards.board}",
+            where=str(path),
+            next_step=f"one of: {', '.join(course.boards)}",
+        )
+    if spec.starts is not None and spec.starts.tzinfo is None:
+        spec = spec.model_copy(update={"starts": spec.starts.replace(tzinfo=ZoneInfo(course.timezone))})
+    return CohortFile(spec=spec, path=path.resolve(), students=course.students)
