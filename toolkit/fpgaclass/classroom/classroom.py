@@ -93,7 +93,7 @@ class Classroom:
             return self.status()
         with locked(self.layout.state / "up.lock", "bringing this class up"):
             server.check_port(port)
-            logins = self._ensure()
+            logins = self.prepare()
             with stage("start the hub", "JupyterHub"):
                 running, process = server.start(
                     self.layout, port, title=self.course.title, idle_minutes=idle_minutes, tied=foreground
@@ -104,6 +104,33 @@ class Classroom:
         if foreground:
             self._stay(process)
         return self.status()
+
+    def prepare(self) -> tuple[Login, ...]:
+        """Make what is missing of the class, all but the hub: folders, logins, released labs.
+
+        Safe to call again at any time: what is there stays, and what a crash left half-made is made.
+
+        Returns:
+            Everybody's login.
+        """
+        from fpgaclass.classroom.nbgrader_course import ensure_course
+
+        jail = find_jail()
+        if isinstance(jail, NoJail):
+            warn(
+                f"the students' servers are NOT separated from each other and from you: {jail.reason}. "
+                f"Next: {jail.next_step}"
+            )
+        with stage("folders and logins"):
+            self._ensure_folders()
+            logins = self._ensure_roster()
+            for user in load_roster(self.layout):
+                ensure_seat(self.layout, jail, user)
+        with stage("labs", "nbgrader"):
+            released = ensure_course(self.layout, self.course, self.course.students)
+        if released:
+            say(f"  released: {', '.join(released)}")
+        return logins
 
     def down(self) -> bool:
         """Take the class down; homes, submissions and marks stay. Return False if it was not up."""
@@ -172,27 +199,6 @@ class Classroom:
 
     def _ensure_roster(self) -> tuple[Login, ...]:
         return ensure_roster(self.layout, self.course.students, self.course.instructors)
-
-    def _ensure(self) -> tuple[Login, ...]:
-        """Make whatever is missing of the class, and return the logins."""
-        from fpgaclass.classroom.nbgrader_course import ensure_course
-
-        jail = find_jail()
-        if isinstance(jail, NoJail):
-            warn(
-                f"the students' servers are NOT separated from each other and from you: {jail.reason}. "
-                f"Next: {jail.next_step}"
-            )
-        with stage("folders and logins"):
-            self._ensure_folders()
-            logins = self._ensure_roster()
-            for user in load_roster(self.layout):
-                ensure_seat(self.layout, jail, user)
-        with stage("labs", "nbgrader"):
-            released = ensure_course(self.layout, self.course, self.course.students)
-        if released:
-            say(f"  released: {', '.join(released)}")
-        return logins
 
     def _print_logins(self, logins: tuple[Login, ...]) -> None:
         for login in logins:

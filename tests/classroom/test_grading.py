@@ -1,0 +1,140 @@
+"""Grading a class: everybody honest gets what they earned, and a broken file stops nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fpgaclass.classroom import Classroom
+from fpgaclass.core import ClassroomError, UsageError
+
+LAB = "01_square"
+Submit = Callable[..., Path]
+
+
+def _cells(change: Callable[[list[dict[str, object]]], None]) -> Callable[[str], str]:
+    """Make a change of a notebook's text out of a change of its cells."""
+
+    def apply(text: str) -> str:
+        notebook = json.loads(text)
+        change(notebook["cells"])
+        return json.dumps(notebook)
+
+    return apply
+
+
+def test_right_wrong_and_missing(classroom: Classroom, submit: Submit) -> None:
+    """The whole point: full marks, fewer marks, and a name for who did not submit."""
+    submit("ada")
+    submit("emmy", "def square(x):\n    return 3 * x")
+    report = classroom.grade(LAB)
+    assert [(mark.student, mark.score, mark.status) for mark in report.marks] == [
+        ("ada", 3, "graded"),
+        ("emmy", 2, "graded"),
+    ]
+    assert report.marks[0].max_score == 3
+    assert json.loads(json.dumps(report.as_dict()))["marks"][1]["score"] == 2
+    page = StringIO()
+    Console(width=120, file=page).print(report.table())
+    assert "emmy" in page.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"change": lambda _: '{"cells": ['}, "01_square.ipynb is not a notebook"),
+        ({"change": lambda _: ""}, "01_square.ipynb is not a notebook"),
+        ({"change": lambda _: "[]"}, "is not a notebook (it has no cells)"),
+        ({"name": "my answer.ipynb"}, "01_square.ipynb is missing; there is my answer.ipynb"),
+        (
+            {"change": _cells(lambda cells: [c.pop("metadata") or c.update(metadata={}) for c in cells])},
+            "",
+        ),
+    ],
+    ids=["cut short", "empty", "other JSON", "other name", "metadata stripped"],
+)
+def test_a_broken_submission_is_named_and_the_rest_is_graded(
+    classroom: Classroom, submit: Submit, fields: dict[str, object], note: str
+) -> None:
+    """Thirty notebooks wait behind the one that a student edited by hand."""
+    submit("ada", **fields)
+    submit("emmy")
+    ada, emmy = classroom.grade(LAB).marks
+    assert (emmy.status, emmy.score) == ("graded", 3)
+    assert not ada.score
+    assert note in ada.note
+    if note:
+        assert ada.status == "failed"
+        assert "ada" in ada.note.split(":")[-1], "it says whom to ask"
+
+
+def test_deleted_and_edited_checks_do_not_help(classroom: Classroom, submit: Submit) -> None:
+    """nbgrader gives full marks to a check without output, so both must come back as they were."""
+
+    def edit(cells: list[dict[str, object]]) -> None:
+        cells[:] = [cell for cell in cells if cell["id"] != "check_square"]
+        next(c for c in cells if c["id"] == "check_square_sign")["source"] = "pass"
+
+    submit("ada", "def square(x):\n    return 0", change=_cells(edit))
+    mark = classroom.grade(LAB, "ada").marks[0]
+    assert (mark.status, mark.score) == ("graded", 0)
+
+
+def test_a_kernel_that_ends_gets_no_points_for_the_rest(classroom: Classroom, submit: Submit) -> None:
+    """Stock nbgrader leaves such a submission without a mark, and says so nowhere."""
+    submit("ada", "import os\nos._exit(0)")
+    mark = classroom.grade(LAB, "ada").marks[0]
+    assert mark.score == 0
+    assert "the kernel died" in mark.note
+
+
+def test_lateness_costs_what_the_course_says(classroom: Classroom, submit: Submit) -> None:
+    """course.yaml: half of the mark for each day."""
+    submit("ada", when=datetime(2100, 1, 1, 12, tzinfo=UTC))
+    mark = classroom.grade(LAB).marks[0]
+    assert (mark.score, mark.penalty) == (1.5, 1.5)
+
+
+def test_feedback_reaches_only_its_own_box(classroom: Classroom, submit: Submit) -> None:
+    """Feedback holds the student's work and mark."""
+    submit("ada")
+    submit("emmy", "def square(x):\n    return 3 * x")
+    with pytest.raises(ClassroomError, match=r"has been graded yet.*Next: fpgaclass grade 01_square"):
+        classroom.feedback(LAB)
+    classroom.grade(LAB)
+    assert classroom.feedback(LAB) == ("ada", "emmy")
+    (ada,) = classroom.layout.feedback("ada").glob("*")
+    assert "3 * x" not in ada.read_text()
+    (emmy,) = classroom.layout.feedback("emmy").glob("*")
+    assert "AssertionError" in emmy.read_text()
+
+
+def test_one_student_can_be_graded_alone(classroom: Classroom, submit: Submit) -> None:
+    """A late submission must not make the instructor wait for the whole class."""
+    submit("ada")
+    submit("emmy")
+    report = classroom.grade(LAB, "emmy")
+    assert [mark.student for mark in report.marks] == ["emmy"]
+    assert not (classroom.layout.course / "autograded" / "ada").exists()
+
+
+def test_wrong_names_are_answered_with_the_right_ones(classroom: Classroom) -> None:
+    """A typing error should cost seconds."""
+    with pytest.raises(UsageError, match=r"no lab '01_sqare'.*one of: 01_square"):
+        classroom.grade("01_sqare")
+    with pytest.raises(ClassroomError, match=r"no student adda.*students: ada, emmy"):
+        classroom.grade(LAB, "adda")
+
+
+def test_a_lab_that_was_not_released_is_no_surprise(tiny_course: Path, tmp_path: Path) -> None:
+    """Grading before the first `up` is a mistake of the first day."""
+    from fpgaclass import classroom
+
+    with pytest.raises(ClassroomError, match=r"was not released.*run `fpgaclass up` first"):
+        classroom.grade(tiny_course, LAB, state=tmp_path / "nothing")
