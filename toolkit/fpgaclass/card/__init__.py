@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpgaclass.card.compilation import compile_kernel
 from fpgaclass.card.design import Argument, Bank, KernelDesign, Link
-from fpgaclass.card.measure import measure
+from fpgaclass.card.measuring import measure
 from fpgaclass.card.measurement import Measurement, Timing
 from fpgaclass.card.registration import ensure_registered
 from fpgaclass.card.simulator import KernelSimulator

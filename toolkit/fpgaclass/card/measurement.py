@@ -173,9 +173,8 @@ class Measurement:
             for position, (height, base) in enumerate(zip(share, below, strict=True)):
                 if height > 7:
                     middle = base + height / 2
-                    axes.text(
-                        position, middle, f"{height:.0f}", ha="center", va="center", color="white", fontsize=8
-                    )
+                    ink = "black" if part == "link" else "white"
+                    axes.text(position, middle, f"{height:.0f}", ha="center", va="center", color=ink)
             below = [base + height for base, height in zip(below, share, strict=True)]
         labels = [f"{timing.events:,}" for timing in self.timings]
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
@@ -193,7 +192,7 @@ def _in_words(timing: Timing) -> str:
     shares = {part: getattr(timing, f"{part}_s") / timing.total_s for part in PARTS}
     largest = max(shares, key=lambda part: shares[part])
     return (
-        f"With {timing.events:,} events a call takes {timing.total_s * 1e6:,.0f} µs, "
+        f"With {timing.events:,} event{'s' * (timing.events > 1)} a call takes {timing.total_s * 1e6:,.0f} µs, "
         f"{shares[largest]:.0%} of it {largest}."
     )
 

@@ -19,7 +19,7 @@
 void vl_fatal(const char* file, int line, const char*, const char* message) {
     throw std::runtime_error(std::string(message) + " (" + file + ":" + std::to_string(line) + ")");
 }
-void vl_stop(const char* file, int line, const char*) { vl_fatal(file, line, "", "the RTL called $stop"); }
+void vl_stop(const char* file, int line, const char*) { vl_fatal(file, line, "", "the RTL called $stop or $fatal"); }
 void vl_finish(const char* file, int line, const char*) { vl_fatal(file, line, "", "the RTL called $finish"); }
 
 namespace {
