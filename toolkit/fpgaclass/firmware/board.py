@@ -10,17 +10,22 @@ from typing import Any
 from fpgaclass.card import Bank, Link
 from fpgaclass.core import InvalidInputError
 
+FORMS = ("alveo", "zynq", "f2", "lattice")
 _FOLDER = Path(__file__).parent / "boards"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a device has, or what a design needs: counts of each kind of cell."""
+    """What a device has, or what a design needs: counts of each kind of cell.
+
+    ``lut`` counts the family's own look-up tables (six inputs for Xilinx, four for Lattice), ``bram`` its own
+    memory blocks (``Board.bram_kbit``).
+    """
 
     lut: int
     ff: int
     dsp: int
-    bram36: int
+    bram: int
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,17 @@ class Board:
 
     Attributes:
         name: the key used in ``build(board=...)``.
-        form: how software reaches it: ``"alveo"`` (PCIe, xclbin).
+        form: how software reaches it: ``"alveo"`` (PCIe, xclbin), ``"zynq"`` (bit and hwh beside an Arm),
+            ``"f2"`` (AWS image) or ``"lattice"`` (a bitstream; no host).
         part: the vendor's part number.
         family: yosys' name of the device family.
         platform: vendor, board, shell and version, as an xclbin names it.
         clock_mhz: the kernel's clock, MHz; an estimate until a vendor tool has closed timing.
         adder_level_ns: time taken for one level of LUT and carry chain, ns; an estimate.
+        bram_kbit: size of one block of memory, kbit.
         resources: what the device has.
-        banks: its memories, the first one is the default.
-        link: the modelled link between host and board.
+        banks: its memories, the first one is the default; none without a host.
+        link: the modelled link between host and board, or None without a host.
     """
 
     name: str
@@ -48,9 +55,10 @@ class Board:
     platform: str
     clock_mhz: float
     adder_level_ns: float
+    bram_kbit: int
     resources: Resources
     banks: tuple[Bank, ...]
-    link: Link
+    link: Link | None
 
     @property
     def levels_per_clock(self) -> int:
@@ -91,6 +99,10 @@ def load_board(board: str | Path | Board) -> Board:
 
 def _parse(data: dict[str, Any]) -> Board:
     resources = Resources(**data.pop("resources"))
-    banks = tuple(Bank(**bank) for bank in data.pop("banks"))
-    link = Link(**data.pop("link"))
+    banks = tuple(Bank(**bank) for bank in data.pop("banks", ()))
+    link = Link(**data.pop("link")) if "link" in data else None
+    if data["form"] not in FORMS:
+        raise TypeError(f"form {data['form']!r} is not one of {', '.join(FORMS)}")
+    if data["form"] != "lattice" and not (banks and link):
+        raise TypeError(f"a board of form {data['form']!r} has banks and a link")
     return Board(**data, resources=resources, banks=banks, link=link)

@@ -65,7 +65,7 @@ class Report:
 
     def __str__(self) -> str:
         rows = [f"{'':6} {'network':>9} {'shell':>8} {'board':>10} {'used':>8}   ({self.cells_source})"]
-        for kind in ("lut", "ff", "dsp", "bram36"):
+        for kind in ("lut", "ff", "dsp", "bram"):
             network, shell = getattr(self.network, kind), getattr(self.shell, kind)
             total = getattr(self.available, kind)
             rows.append(f"{kind:6} {network:>9,} {shell:>8,} {total:>10,} {self.use(kind):>8.2%}")
@@ -79,7 +79,7 @@ class Report:
         """Draw the use of each kind of cell: network and shell as a share of the board, in per cent."""
         from matplotlib.figure import Figure
 
-        kinds = ("lut", "ff", "dsp", "bram36")
+        kinds = ("lut", "ff", "dsp", "bram")
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
         axes = figure.subplots()
         start = [0.0] * len(kinds)

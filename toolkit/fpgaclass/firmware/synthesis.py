@@ -58,7 +58,7 @@ def count_cells(stat: Mapping[str, Any]) -> Resources:
             dsp += count
         elif kind.startswith("RAMB"):
             half_bram += count * (2 if "36" in kind else 1)
-    return Resources(lut=lut, ff=ff, dsp=dsp, bram36=-(-half_bram // 2))
+    return Resources(lut=lut, ff=ff, dsp=dsp, bram=-(-half_bram // 2))
 
 
 # LUTs that one distributed-memory cell takes (AMD UG574, table of LUTRAM primitives).
