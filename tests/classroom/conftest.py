@@ -56,7 +56,7 @@ course_id: tiny101
 title: A tiny course
 notebooks: notebooks
 instructors: [teacher]
-students: [ada, emmy]
+students: [ada, emmy, hedy, ida, lise, vera]
 labs:
   - {name: 01_square, points: 3, deadline: 2100-01-01 00:00:00, late: {percent_per_day: 50}}
 """
@@ -75,7 +75,7 @@ def write_course(folder: Path) -> Path:
 
 @pytest.fixture
 def tiny_course(tmp_path: Path) -> Path:
-    """The path of a course.yaml with one lab and two students."""
+    """The path of a course.yaml with one lab and six students."""
     return write_course(tmp_path / "course")
 
 

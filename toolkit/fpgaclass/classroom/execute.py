@@ -6,6 +6,7 @@ This takes the place of nbgrader's own step `Execute`, for `fpgaclass grade` and
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -23,7 +24,7 @@ from nbconvert.exporters import NotebookExporter
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Integer
+from traitlets import Enum, Integer
 
 from fpgaclass.classroom.sandbox import Jail, Mount, Person, find_jail
 from fpgaclass.classroom.seats import SEAT_VARIABLE
@@ -45,12 +46,13 @@ class JailedExecute(Execute):  # type: ignore[misc]
     timeout = Integer(600, allow_none=True, help="Seconds for one cell").tag(config=True)
     total_timeout = Integer(1800, help="Seconds for a whole notebook").tag(config=True)
     startup_timeout = Integer(120, help="Seconds for the kernel to start").tag(config=True)
-    output_limit = Integer(2_000_000, help="Bytes of output that are kept of a notebook").tag(config=True)
+    shutdown_kernel = Enum(["immediate", "graceful"], "immediate").tag(config=True)
+    output_limit = Integer(2_000_000, help="Bytes of output that are kept of a cell").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Execute every code cell of ``nb`` in place."""
         self._ends = time.monotonic() + self.total_timeout
-        self._gave_up, self._printed, self._job = "", 0, None
+        self._gave_up, self._job = "", None
         student = resources.get("nbgrader", {}).get("student", "")
         jail = _usable_jail()
         if jail is None:
@@ -83,11 +85,12 @@ class JailedExecute(Execute):  # type: ignore[misc]
         """Execute a cell; after the kernel died or the time was up, give it an error instead."""
         if cell.cell_type != "code" or not cell.source.strip():
             return cell, resources
+        self._printed = 0
         left = self._ends - time.monotonic()
         if not self._gave_up and left <= 0:
             self._give_up(f"the notebook took more than {self.total_timeout} s")
         if not self._gave_up:
-            whole, self.timeout = self.timeout, min(self.timeout or left, left)
+            whole, self.timeout = self.timeout, math.ceil(min(self.timeout or left, left))
             try:
                 done: tuple[Any, Any] = super().preprocess_cell(cell, resources, index)
                 return done

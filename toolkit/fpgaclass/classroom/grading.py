@@ -176,9 +176,10 @@ def _explain(layout: Layout, lab: str, student: str, log: str, *, ok: bool) -> s
         other = f"; there is {', '.join(sorted(given - expected))}" if given - expected else ""
         return f"{name} is missing{other}: ask {student} to submit it under its own name"
     for name in sorted(expected & given):
-        broken = _broken(submitted / name)
+        broken = _broken(submitted / name, layout.outbound / lab / name)
         if broken:
-            return f"{name} {broken}: ask {student} to open it in JupyterLab, save it and submit again"
+            step = "fetch the lab again and copy the answers into it" if "lost" in broken else "save it"
+            return f"{name} {broken}: ask {student} to open it in JupyterLab, {step}, and submit again"
     if not ok:
         log_file = layout.hub / "grading.log"
         return f"{last_line(log)[:160]}: see {log_file}"
@@ -186,8 +187,8 @@ def _explain(layout: Layout, lab: str, student: str, log: str, *, ok: bool) -> s
     return gave_up.group(1) if gave_up else ""
 
 
-def _broken(path: Path) -> str:
-    """Return what is wrong with a notebook file, or nothing."""
+def _broken(path: Path, released: Path) -> str:
+    """Return what is wrong with a notebook file, compared with the one released, or nothing."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as trouble:
@@ -195,6 +196,13 @@ def _broken(path: Path) -> str:
     cells = data.get("cells") if isinstance(data, dict) else None
     if not isinstance(cells, list):
         return "is not a notebook (it has no cells)"
-    if not any(isinstance(cell, dict) and "nbgrader" in cell.get("metadata", {}) for cell in cells):
-        return "has lost nbgrader's marks on its cells"
-    return ""
+    lost = _tasks(json.loads(released.read_text(encoding="utf-8"))["cells"]) - _tasks(cells)
+    return f"has lost the cell {', '.join(sorted(lost))}" if lost else ""
+
+
+def _tasks(cells: list[Any]) -> set[str]:
+    """Return the names of the cells that students write in."""
+    found = (cell.get("metadata", {}).get("nbgrader", {}) for cell in cells if isinstance(cell, dict))
+    return {
+        str(marks.get("grade_id")) for marks in found if isinstance(marks, dict) and marks.get("solution")
+    }
