@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fpgaclass.core import FirmwareError, atomic_directory
 from fpgaclass.firmware.emulation import LIBRARY, emulate
+from fpgaclass.firmware.lattice import BITSTREAM
 from fpgaclass.firmware.network import interpret
 from fpgaclass.firmware.report import Report
 from fpgaclass.firmware.words import Field, WordFormat
@@ -113,8 +114,22 @@ class Firmware:
 
     @property
     def path(self) -> str:
-        """The file that a card loads (a virtual xclbin)."""
-        return str(self.folder / f"{self.manifest.name}.xclbin")
+        """The file that a card or device loads: a virtual xclbin, or a Lattice bitstream.
+
+        Raises:
+            FirmwareError: the open toolchain makes no such file for this board.
+        """
+        for file in (
+            self.folder / f"{self.manifest.name}.xclbin",
+            self.folder / "reports/placed" / BITSTREAM,
+        ):
+            if file.is_file():
+                return str(file)
+        raise FirmwareError(
+            f"the {self.manifest.toolchain} toolchain makes no file for {self.manifest.board}",
+            where=str(self.folder),
+            next_step="build it for an Alveo board, such as u250",
+        )
 
     @property
     def inputs(self) -> WordFormat:

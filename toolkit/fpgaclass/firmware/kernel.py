@@ -38,7 +38,7 @@ def make_design(
     network: Network, rtl: NetworkRtl, board: Board, about: Mapping[str, str | int | float]
 ) -> KernelDesign:
     """Put shell and network together under hls4ml's register map for Alveo cards."""
-    bank = board.banks[0].tag
+    bank = board.banks[0].tag if board.banks else "memory"
     return KernelDesign(
         name=KERNEL,
         sources={**rtl.sources, **shell_sources(network, rtl.stages)},

@@ -122,10 +122,12 @@ def exact_predict(model: Any, x: npt.ArrayLike, batch_size: int = 8192) -> npt.N
     try:
         double = type(model).from_config(config)
         double.set_weights(model.get_weights())
-        values = double.predict(np.asarray(x, dtype=np.float64), batch_size=batch_size, verbose=0)
+        events = np.asarray(x, dtype=np.float64)
+        starts = range(0, max(1, len(events)), batch_size)
+        values = [np.asarray(double(events[i : i + batch_size], training=False)) for i in starts]
     finally:
         keras.config.set_dtype_policy(before)
-    return np.asarray(values, dtype=np.float32)
+    return np.concatenate(values).astype(np.float32)
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:

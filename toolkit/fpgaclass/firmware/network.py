@@ -21,6 +21,21 @@ TOP = "network"
 
 
 @dataclass(frozen=True)
+class LayerCost:
+    """What a layer adds to the logic, by da4ml's estimate.
+
+    Attributes:
+        layer: the layer's name.
+        lut: look-up tables.
+        levels: adder levels on the longest path.
+    """
+
+    layer: str
+    lut: int
+    levels: int
+
+
+@dataclass(frozen=True)
 class Network:
     """A model as combinational logic, with the formats of its two sides.
 
@@ -28,11 +43,13 @@ class Network:
         logic: da4ml's ``CombLogic``.
         inputs: the layout of an event on its way in.
         outputs: the layout of an event on its way out.
+        layers: what each layer of the model adds, in order.
     """
 
     logic: Any
     inputs: WordFormat
     outputs: WordFormat
+    layers: tuple[LayerCost, ...] = ()
 
     def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Evaluate the logic (da4ml's interpreter): (n, \\*inputs.shape) -> (n, \\*outputs.shape)."""
@@ -56,12 +73,13 @@ def trace_network(model: Any) -> Network:
         BuildError: da4ml met something that it cannot turn into logic.
     """
     from da4ml.converter import trace_model
-    from da4ml.trace import HWConfig, comb_trace
+    from da4ml.trace import HWConfig
     from da4ml.types import minimal_kif
 
     try:
-        ports_in, ports_out = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2})
-        logic = comb_trace(ports_in, ports_out)
+        traces = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2}, dump=True)
+        logic = _logic(traces, "final")
+        layers = _layer_costs(traces)
     except (AssertionError, KeyError, NotImplementedError, ValueError) as bad:
         raise BuildError(f"da4ml cannot trace the model: {type(bad).__name__} {bad}", where="da4ml") from bad
     fields_in = tuple(Field(*map(int, minimal_kif(interval))) for interval in logic.inp_qint)
@@ -71,7 +89,29 @@ def trace_network(model: Any) -> Network:
         logic,
         WordFormat(fields_in, bits, tuple(model.input_shape[1:])),
         WordFormat(fields_out, bits, tuple(model.output_shape[1:])),
+        layers,
     )
+
+
+def _logic(traces: dict[str, Any], name: str) -> Any:
+    from da4ml.converter.plugin import _flatten_arr
+    from da4ml.trace import comb_trace
+
+    return comb_trace(_flatten_arr(traces["inputs"]), _flatten_arr(traces[name]))
+
+
+def _layer_costs(traces: dict[str, Any]) -> tuple[LayerCost, ...]:
+    """Take the difference of the logic up to each layer and up to the one before."""
+    costs: list[LayerCost] = []
+    lut = levels = 0
+    for name in traces:
+        if not (name.startswith("/") and name.endswith("/final")):
+            continue
+        logic = _logic(traces, name)
+        cost, depth = math.ceil(logic.cost), math.ceil(logic.latency[1])
+        costs.append(LayerCost(name.split("/")[1], max(0, cost - lut), max(0, depth - levels)))
+        lut, levels = max(lut, cost), max(levels, depth)
+    return tuple(costs)
 
 
 @dataclass(frozen=True)

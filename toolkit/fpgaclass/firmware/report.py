@@ -6,12 +6,16 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from fpgaclass.firmware.board import Board, Resources
+from fpgaclass.firmware.board import Resources
+from fpgaclass.firmware.network import LayerCost
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPEN_SYNTHESIS = "open-synthesis estimate"
+PLACE_AND_ROUTE = "place-and-route"
+VENDOR = "vendor"
+KINDS = ("lut", "ff", "dsp", "bram")
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,14 @@ class Report:
     Attributes:
         board: the board's name.
         network: cells of the network alone.
-        shell: cells of the kernel shell around it (bus, registers, buffers).
+        shell: cells of what is around it (bus, registers, buffers; or the serial port of a Lattice device).
         available: cells of the board's device.
         cells_source: where the cell counts come from.
         pipeline_stages: clocks from an event's edge to its result, inside the network.
         initiation_interval: clocks between two events that the network can take.
         clock_mhz: the kernel's clock, MHz.
         clock_source: where the clock comes from.
+        layers: what each layer adds, by da4ml's estimate; synthesis finds less where layers share logic.
     """
 
     board: str
@@ -39,6 +44,7 @@ class Report:
     initiation_interval: int
     clock_mhz: float
     clock_source: str
+    layers: tuple[LayerCost, ...] = ()
 
     @property
     def latency_ns(self) -> float:
@@ -51,6 +57,12 @@ class Report:
         total: int = getattr(self.available, kind)
         return used / total
 
+    def shortfall(self) -> dict[str, int]:
+        """Return kind of cell -> how many the board has too few; empty if the design fits."""
+        needed = {kind: getattr(self.network, kind) + getattr(self.shell, kind) for kind in KINDS}
+        missing = {kind: count - getattr(self.available, kind) for kind, count in needed.items()}
+        return {kind: count for kind, count in missing.items() if count > 0}
+
     def to_json(self) -> str:
         """Return the report as JSON, latency included."""
         return json.dumps({**asdict(self), "latency_ns": self.latency_ns}, indent=2)
@@ -61,11 +73,12 @@ class Report:
         data: dict[str, Any] = json.loads(text)
         data.pop("latency_ns")
         cells: dict[str, Any] = {key: Resources(**data.pop(key)) for key in ("network", "shell", "available")}
-        return cls(**data, **cells)
+        layers = tuple(LayerCost(**layer) for layer in data.pop("layers"))
+        return cls(**data, **cells, layers=layers)
 
     def __str__(self) -> str:
         rows = [f"{'':6} {'network':>9} {'shell':>8} {'board':>10} {'used':>8}   ({self.cells_source})"]
-        for kind in ("lut", "ff", "dsp", "bram"):
+        for kind in KINDS:
             network, shell = getattr(self.network, kind), getattr(self.shell, kind)
             total = getattr(self.available, kind)
             rows.append(f"{kind:6} {network:>9,} {shell:>8,} {total:>10,} {self.use(kind):>8.2%}")
@@ -73,43 +86,35 @@ class Report:
             f"pipeline {self.pipeline_stages} stages, a new event every {self.initiation_interval} clock, "
             f"{self.latency_ns:.1f} ns at {self.clock_mhz:g} MHz ({self.clock_source})"
         )
+        if self.layers:
+            width = max(len(layer.layer) for layer in self.layers)
+            rows.append(f"{'layer':{width}} {'lut':>8} {'levels':>7}   (da4ml's estimate)")
+            rows += [f"{one.layer:{width}} {one.lut:>8,} {one.levels:>7}" for one in self.layers]
         return "\n".join(rows)
 
     def plot(self) -> Figure:
-        """Draw the use of each kind of cell: network and shell as a share of the board, in per cent."""
+        """Draw the use of each kind of cell as a share of the board, and what each layer adds."""
         from matplotlib.figure import Figure
 
-        kinds = ("lut", "ff", "dsp", "bram")
-        figure = Figure(figsize=(6.4, 2.6), layout="constrained")
-        axes = figure.subplots()
-        start = [0.0] * len(kinds)
+        figure = Figure(figsize=(8.4, 2.8), layout="constrained")
+        board, layers = figure.subplots(1, 2, width_ratios=(3, 2))
+        names = [kind.upper() for kind in KINDS]
+        start = [0.0] * len(KINDS)
         for part, colour in (("network", "#2b6cb0"), ("shell", "#a0aec0")):
             cells = getattr(self, part)
-            share = [100 * getattr(cells, kind) / getattr(self.available, kind) for kind in kinds]
-            axes.barh([kind.upper() for kind in kinds], share, left=start, color=colour, label=part)
+            share = [100 * getattr(cells, kind) / getattr(self.available, kind) for kind in KINDS]
+            board.barh(names, share, left=start, color=colour, label=part)
             start = [a + b for a, b in zip(start, share, strict=True)]
-        for row, kind in enumerate(kinds):
+        for row, kind in enumerate(KINDS):
             count = getattr(self.network, kind) + getattr(self.shell, kind)
-            axes.annotate(f" {count:,}", (start[row], row), va="center", fontsize=9)
-        axes.invert_yaxis()
-        axes.set_xlim(0, max(0.1, max(start) * 1.25))
-        axes.set_xlabel(f"share of the {self.board}'s cells (%), {self.cells_source}")
+            board.annotate(f" {count:,}", (start[row], row), va="center", fontsize=9)
+        board.invert_yaxis()
+        board.set_xlim(0, max(0.1, max(start) * 1.25))
+        board.set_xlabel(f"share of the {self.board}'s cells (%)\n{self.cells_source}", fontsize=9)
         clock = f"{self.clock_mhz:g} MHz ({self.clock_source})"
-        axes.set_title(f"{self.pipeline_stages} stages, {self.latency_ns:.0f} ns at {clock}", fontsize=9)
-        axes.legend(frameon=False, fontsize=9)
+        board.set_title(f"{self.pipeline_stages} stages, {self.latency_ns:.0f} ns at {clock}", fontsize=9)
+        board.legend(frameon=False, fontsize=9)
+        layers.barh([one.layer for one in self.layers], [one.lut for one in self.layers], color="#2b6cb0")
+        layers.invert_yaxis()
+        layers.set_xlabel("LUTs that a layer adds\nda4ml's estimate", fontsize=9)
         return figure
-
-
-def make_report(board: Board, network: Resources, shell: Resources, stages: int) -> Report:
-    """Put an open-synthesis report together."""
-    return Report(
-        board=board.name,
-        network=network,
-        shell=shell,
-        available=board.resources,
-        cells_source=OPEN_SYNTHESIS,
-        pipeline_stages=stages,
-        initiation_interval=1,
-        clock_mhz=board.clock_mhz,
-        clock_source="estimate",
-    )

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import KernelDesign, compile_kernel, write_xclbin
-from fpgaclass.core import stage
+from fpgaclass.core import BuildError, stage
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
 from fpgaclass.firmware.kernel import make_design, shell_resources
+from fpgaclass.firmware.lattice import place_and_route
 from fpgaclass.firmware.models import exact_predict
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
-from fpgaclass.firmware.report import Report, make_report
+from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
 from fpgaclass.firmware.verify import Agreement, run_kernel, spread_events, verify
 
@@ -41,9 +42,10 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         rtl = write_rtl(network, board, folder / "rtl")
     with stage("C++ of the model", "hls4ml"):
         write_hls(model, board, folder / "hls")
+    check_room(network, board)
     design = make_design(network, rtl, board, {**about, "stages": rtl.stages})
     with ThreadPoolExecutor(3) as pool:
-        cells = pool.submit(_count_cells, network, rtl, board, folder / "reports")
+        implemented = pool.submit(_implement, network, rtl, board, folder)
         emulation = pool.submit(_compile_emulation, folder / "hls")
         kernel = pool.submit(compile_kernel, design)
         library = emulation.result()
@@ -51,14 +53,44 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         events = spread_events(network.inputs)
         with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
             agreements = check_agreement(model, network, design, library, events, folder)
-        used, shell = cells.result()
-    report = make_report(board, used, shell, rtl.stages)
+        report = implemented.result()
+    refuse_overflow(report, board)
     (folder / "reports" / "report.json").write_text(report.to_json())
-    with stage("card file", "xclbin"):
-        write_xclbin(
-            folder / f"{name}.xclbin", design, banks=board.banks, link=board.link, platform=board.platform
-        )
+    if board.form in ("alveo", "f2") and board.link is not None:
+        with stage("card file", "xclbin"):
+            path = folder / f"{name}.xclbin"
+            write_xclbin(path, design, banks=board.banks, link=board.link, platform=board.platform)
     return Built(network, report, tuple(agreements))
+
+
+def check_room(network: Network, board: Board) -> None:
+    """Refuse a network that is far too large before synthesis spends minutes on it.
+
+    Raises:
+        BuildError: da4ml's estimate is beyond the board by more than the estimate can be wrong (a half).
+    """
+    needed, there = int(network.logic.cost), board.resources.lut
+    if needed > 1.5 * there:
+        raise _too_small(board, {"lut": needed - there}, "da4ml's estimate")
+
+
+def refuse_overflow(report: Report, board: Board) -> None:
+    """Refuse a design that the board cannot hold.
+
+    Raises:
+        BuildError: says which cells are missing, and how many.
+    """
+    missing = report.shortfall()
+    if missing:
+        raise _too_small(board, missing, report.cells_source)
+
+
+def _too_small(board: Board, missing: dict[str, int], source: str) -> BuildError:
+    what = ", ".join(f"{count:,} {kind.upper()}" for kind, count in missing.items())
+    return BuildError(
+        f"{board.title} is too small: {what} too few ({source})",
+        next_step="use fewer bits or a larger beta when training, or a larger board",
+    )
 
 
 def check_agreement(
@@ -83,15 +115,41 @@ def check_agreement(
     )
 
 
-def _count_cells(
-    network: Network, rtl: NetworkRtl, board: Board, folder: Path
-) -> tuple[Resources, Resources]:
+def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) -> Report:
+    """Count the cells; for a Lattice board, place and route and write the bitstream too."""
+    if board.form == "lattice":
+        with stage(f"place and route for {board.title}", "nextpnr"):
+            placed = place_and_route(rtl.sources, network, board, folder / "reports" / "placed")
+        nothing = Resources(0, 0, 0, 0)
+        return Report(
+            board=board.name,
+            network=placed.cells,
+            shell=nothing,
+            available=board.resources,
+            cells_source=PLACE_AND_ROUTE,
+            pipeline_stages=rtl.stages,
+            initiation_interval=1,
+            clock_mhz=placed.fmax_mhz,
+            clock_source=PLACE_AND_ROUTE,
+            layers=network.layers,
+        )
     with stage("synthesis of the network", find_yosys().name):
         sources = {file: text for file, text in rtl.sources.items() if file != "event_core.v"}
-        used = synthesise(sources, TOP, board.family, folder / "network")
+        used = synthesise(sources, TOP, board.family, folder / "reports" / "network")
     with stage("synthesis of the shell", find_yosys().name):
         shell = shell_resources(network, rtl.stages, board.family)
-    return used, shell
+    return Report(
+        board=board.name,
+        network=used,
+        shell=shell,
+        available=board.resources,
+        cells_source=OPEN_SYNTHESIS,
+        pipeline_stages=rtl.stages,
+        initiation_interval=1,
+        clock_mhz=board.clock_mhz,
+        clock_source="estimate",
+        layers=network.layers,
+    )
 
 
 def _compile_emulation(folder: Path) -> Path:
