@@ -1,0 +1,365 @@
+"""Apply, destroy and sweep against the cloud in memory, with the faults that clouds have."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fpgaclass.cohort import verbs
+from fpgaclass.cohort.database import now
+from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRefusedError
+from fpgaclass.cohort.plan import Kind
+from fpgaclass.cohort.port import Capabilities, Found, Marker, scrub
+from fpgaclass.cohort.state import State
+from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
+from fpgaclass.cohort.writer import Writer
+
+PER_COHORT = 2 + 3 * 3 + 2
+
+
+@pytest.fixture
+def cloud() -> MemoryCloud:
+    return MemoryCloud()
+
+
+@pytest.fixture
+def provider(cloud: MemoryCloud) -> MemoryProvider:
+    return MemoryProvider(cloud)
+
+
+def _keys(cloud: MemoryCloud) -> list[str]:
+    return sorted(thing.marker.key for thing in cloud.things.values())
+
+
+def test_apply_makes_the_plan_and_a_second_one_changes_nothing(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """The whole promise in one test; then destroy ends with an audit of zero."""
+    done = verbs.apply(course, provider=provider)
+    assert not done.failed
+    assert len(done.made) == len(cloud.things) == PER_COHORT
+    assert all(row.state == "ready" for row in done.rows)
+    before = dict(cloud.things)
+    again = verbs.apply(course, provider=provider)
+    assert (again.made, again.adopted, again.removed) == ((), (), ())
+    assert cloud.things == before
+    gone = verbs.destroy(course, provider=provider)
+    assert gone.audit == ()
+    assert len(gone.things) == PER_COHORT
+    assert not cloud.things
+
+
+def test_the_intent_is_on_disk_before_the_call(course: Path, provider: MemoryProvider) -> None:
+    """If it were written after, a kill in between would leave a machine that nobody knows of."""
+    seen: list[str] = []
+    create = provider.create
+
+    def watching(order):  # type: ignore[no-untyped-def]
+        rows = {row.key: row for row in State().rows("spring27")}
+        seen.append(rows[order.resource.key].state)
+        return create(order)
+
+    provider.create = watching  # type: ignore[method-assign]
+    verbs.apply(course, provider=provider)
+    assert set(seen) == {"intent"}
+
+
+def test_a_lost_answer_makes_nothing_twice(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """With a token the cloud tells; without one (addresses) the inventory does."""
+    cloud.lose += ["create"] * 6
+    done = verbs.apply(course, provider=provider)
+    assert not done.failed
+    assert len(done.adopted) == 6
+    assert len(_keys(cloud)) == len(set(_keys(cloud))) == PER_COHORT
+
+
+def test_sold_out_zones_and_sizes_are_gone_round(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """First the other zone, then the other size; and what nobody has is reported, not hidden."""
+    cloud.capacity = {("m5.large", "eu-central-1a"): 1, ("m5.large", "eu-central-1b"): 1}
+    cloud.capacity |= {("f2.6xlarge", zone): 0 for zone in ("eu-central-1a", "eu-central-1b")}
+    done = verbs.apply(course, provider=provider)
+    places = sorted((t.size, t.zone) for t in cloud.things.values() if t.kind == "machine")
+    assert places == [
+        ("m5.large", "eu-central-1a"),
+        ("m5.large", "eu-central-1b"),
+        ("m6i.large", "eu-central-1a"),
+    ]
+    assert [(f.key, f.kind) for f in done.failed] == [("card/0", "capacity"), ("card/1", "capacity")]
+    cloud.capacity = {}
+    assert not verbs.apply(course, provider=provider).failed, "later there are some"
+    assert len(cloud.things) == PER_COHORT
+
+
+def test_a_used_up_quota_is_not_asked_again_and_again(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Three hundred refused calls help nobody; what could be made stays, and attached things wait."""
+    cloud.quota = 0
+    provider.capabilities = Capabilities(calls_per_second=1000, workers=1, poll_s=0.01)
+    done = verbs.apply(course, provider=provider)
+    assert cloud.calls.count("create") == 2 + 2, "key, firewall, and one try for each size"
+    kinds = {failure.key.split("/")[0]: failure.kind for failure in done.failed}
+    assert kinds == {"seat": "quota", "card": "quota", "address": "other", "volume": "other"}
+
+
+def test_an_expired_token_stops_at_once_and_nothing_is_forgotten(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Tokens of INFN Cloud last an hour; the next apply with a new one goes on where it was."""
+    create = provider.create
+
+    def ending(order):  # type: ignore[no-untyped-def]
+        if cloud.calls.count("create") == 5:
+            cloud.expired = True
+        return create(order)
+
+    provider.create = ending  # type: ignore[method-assign]
+    with pytest.raises(AuthError, match="log in again"):
+        verbs.apply(course, provider=provider)
+    assert cloud.things
+    cloud.expired = False
+    provider.create = create  # type: ignore[method-assign]
+    assert not verbs.apply(course, provider=provider).failed
+    assert len(_keys(cloud)) == len(set(_keys(cloud))) == PER_COHORT
+
+
+def test_what_somebody_removed_by_hand_is_made_anew(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """A student's shutdown must not need an instructor's surgery; the token of the dead machine is spent."""
+    verbs.apply(course, provider=provider)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    del cloud.things[victim.id]
+    assert verbs.status(course, provider=provider).missing == ("seat/ada",)
+    done = verbs.apply(course, provider=provider)
+    assert done.made == ("seat/ada",)
+    row = next(row for row in done.rows if row.key == "seat/ada")
+    assert (row.generation, row.state) == (1, "ready")
+
+
+def test_doubles_are_removed_and_strays_only_when_asked(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """A student who left may still have work on the machine: name it, and wait for --prune."""
+    verbs.apply(course, provider=provider)
+    marker = next(t.marker for t in cloud.things.values() if t.marker.key == "seat/ada")
+    for key, identity in (("seat/ada", "machine-x"), ("seat/left", "machine-y")):
+        cloud.things[identity] = Found(
+            identity, "machine", Marker(marker.cohort, key, 0, marker.expires), "ready"
+        )
+        cloud.born[identity] = 0.0
+    done = verbs.apply(course, provider=provider)
+    assert done.removed == ("seat/ada",)
+    assert done.strays == ("seat/left",)
+    assert "machine-y" in cloud.things
+    verbs.apply(course, provider=provider, prune=True)
+    assert len(cloud.things) == PER_COHORT
+
+
+def test_destroy_needs_no_state_and_waits_for_the_invisible(
+    course: Path, cloud: MemoryCloud, tmp_path: Path
+) -> None:
+    """The laptop with the state was stolen, just after the last machine was asked for."""
+    able = Capabilities(frozenset({"machine"}), grace_s=0.8, calls_per_second=1000, poll_s=0.02)
+    provider = MemoryProvider(cloud, able)
+    verbs.apply(course, provider=provider)
+    cloud.lag_s = 0.5
+    for identity in cloud.born:
+        cloud.born[identity] = time.monotonic()
+    elsewhere = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    verbs.destroy(course, provider=provider, url=elsewhere)
+    assert not cloud.things
+
+
+def test_destroy_removes_what_lost_its_tags(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Somebody tidied the tags in the console: the state still has the id."""
+    verbs.apply(course, provider=provider)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    cloud.things[victim.id] = Found(victim.id, "machine", Marker("nobody", "", 0, now()), "ready")
+    verbs.destroy(course, provider=provider)
+    assert not cloud.things
+
+
+def test_what_will_not_go_is_listed_with_its_id(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """A destroy that reports success over a failure is how clouds earn; everything else must still go."""
+    verbs.apply(course, provider=provider)
+    delete = provider.delete
+
+    def stubborn(found):  # type: ignore[no-untyped-def]
+        from fpgaclass.cohort.errors import ProviderError
+
+        errors = delete([f for f in found if f.marker.key != "seat/ada"])
+        kept = [f for f in found if f.marker.key == "seat/ada"]
+        return {**errors, **{f.id: ProviderError("termination protection is on") for f in kept}}
+
+    provider.delete = stubborn  # type: ignore[method-assign]
+    with pytest.raises(LeftoverError, match=r"machine-\d+ \(spring27 seat/ada\): termination protection"):
+        verbs.destroy(course, provider=provider)
+    assert _keys(cloud) == ["seat/ada"]
+    provider.delete = delete  # type: ignore[method-assign]
+    assert verbs.destroy(course, provider=provider).audit == ()
+
+
+def test_sweep_takes_the_dead_and_leaves_the_living(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Another instructor's cohort lives in another state: it must survive, until its own end."""
+    verbs.apply(course, provider=provider)
+    for name, hours in (("old", -1), ("theirs", 5)):
+        marker = Marker(name, "seat/x", 0, now() + timedelta(hours=hours))
+        cloud.things[name] = Found(name, "machine", marker)
+        cloud.born[name] = 0.0
+    dry = verbs.sweep(course, provider=provider, dry_run=True)
+    assert dry.removed == (("old", "machine", "seat/x", "old"),)
+    assert "old" in cloud.things, "a dry run removes nothing"
+    swept = verbs.sweep(course, provider=provider)
+    assert (swept.removed, swept.living) == (dry.removed, PER_COHORT)
+    assert swept.strangers == (("theirs", "machine", "seat/x", "theirs"),)
+    verbs.sweep(course, provider=provider, strangers=True)
+    assert "theirs" not in cloud.things
+    assert len(cloud.things) == PER_COHORT
+
+
+def test_an_expired_cohort_is_swept_and_not_applied(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """The third layer of expiry: whatever is left when the time is over goes."""
+    verbs.apply(course, provider=provider)
+    state = State()
+    with Writer(state.engine, "spring27") as writer:
+        state.extend(writer, now() - timedelta(minutes=1))
+    with pytest.raises(PlanRefusedError, match="expired"):
+        verbs.apply(course, provider=provider)
+    verbs.sweep(course, provider=provider)
+    assert not cloud.things
+
+
+def test_too_dear_is_refused_before_any_call(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """--max-cost is of no use after the first machine."""
+    with pytest.raises(PlanRefusedError, match="could cost"):
+        verbs.apply(course, provider=provider, max_cost=1.0)
+    assert cloud.calls == []
+
+
+def test_the_second_instructor_is_told_who_holds_the_cohort(course: Path, provider: MemoryProvider) -> None:
+    """Two applies at once would each adopt the other's machines as doubles, and remove them."""
+    state = State()
+    with (
+        Writer(state.engine, "spring27"),
+        pytest.raises(BusyError, match=rf"process {os.getpid()}\) has worked on cohort spring27 since"),
+    ):
+        verbs.apply(course, provider=provider)
+    assert not verbs.apply(course, provider=provider).failed, "free again"
+
+
+def test_a_dead_process_frees_its_lock() -> None:
+    """After a crash nobody should have to delete a lock file."""
+    code = (
+        "import os, signal;"
+        "from fpgaclass.cohort.state import State; from fpgaclass.cohort.writer import Writer;"
+        "Writer(State().engine, 'spring27').__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with Writer(State().engine, "spring27") as writer:
+        assert writer.cohort == "spring27"
+
+
+def test_a_process_that_lost_its_lock_cannot_write(course: Path, provider: MemoryProvider) -> None:
+    """A laptop that slept for an hour wakes up inside apply: another one has gone on meanwhile."""
+    verbs.apply(course, provider=provider)
+    state = State()
+    sleeper = Writer(state.engine, "spring27")
+    with Writer(state.engine, "spring27"), pytest.raises(BusyError, match="taken over"):
+        state.set(sleeper, "seat/ada", state="deleted")
+
+
+def test_three_hundred_students_are_bounded_by_the_api_not_by_us(course: Path, tmp_path: Path) -> None:
+    """Below the limit (not one call refused), and near it: the state's fsyncs must not be what takes time."""
+    rate = 40.0
+    (tmp_path / "r.csv").write_text("login\n" + "".join(f"s{n:03d}\n" for n in range(300)))
+    text = course.read_text().replace("hours: 40\n", "hours: 40\n  roster: r.csv\n")
+    course.write_text(text.replace(", public_address: true, volume_gb: 20", ""))
+    cloud = MemoryCloud(rate=rate)
+    able = Capabilities(frozenset({"machine"}), calls_per_second=0.95 * rate, workers=16, poll_s=0.1)
+    started = time.monotonic()
+    done = verbs.apply(course, provider=MemoryProvider(cloud, able))
+    took = time.monotonic() - started
+    assert not done.failed
+    assert len(cloud.things) == 304
+    assert cloud.throttled == 0
+    assert took < 1.25 * len(cloud.calls) / rate
+
+
+def test_costs_are_kept_for_what_was_made_and_gone(
+    course: Path, provider: MemoryProvider, cloud: MemoryCloud
+) -> None:
+    """The bill counts machines that were replaced, too; and all of it says estimate where it is shown."""
+    verbs.apply(course, provider=provider)
+    state = State()
+    with Writer(state.engine, "spring27") as writer:
+        state.set(writer, "seat/ada", created=now() - timedelta(hours=2))
+    before = verbs.cost("spring27")
+    seat = next(row for row in state.rows("spring27") if row.key == "seat/ada")
+    assert dict(before.by_student)["ada"] == pytest.approx(2 * seat.hourly, abs=0.01)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    del cloud.things[victim.id]
+    verbs.apply(course, provider=provider)
+    assert dict(verbs.cost("spring27").by_student)["ada"] == pytest.approx(2 * seat.hourly, abs=0.01)
+    assert verbs.cost("spring27").until_end > before.so_far
+
+
+def test_secrets_do_not_reach_the_state(course: Path, provider: MemoryProvider) -> None:
+    """Clouds like to repeat the request in their error, with its header."""
+    assert "eyJ" not in scrub("401 for Bearer eyJhbGciOi.abc.def: expired")
+    assert "AKIA" not in scrub("AKIAIOSFODNN7EXAMPLE is not authorized")
+    verbs.apply(course, provider=provider)
+    state = State()
+    with Writer(state.engine, "spring27") as writer:
+        state.set(writer, "seat/ada", error="auth: token=abc123 refused")
+    assert "abc123" not in str(state.rows("spring27")) + str(state.journal("spring27"))
+    private = Path(os.environ["FPGACLASS_STATE"]) / "cohorts" / "spring27" / "id_ed25519"
+    assert private.stat().st_mode & 0o077 == 0
+    secret = private.read_text().splitlines()[2]
+    assert secret.encode() not in (Path(os.environ["FPGACLASS_STATE"]) / "cohort.sqlite").read_bytes()
+
+
+def test_events_come_from_every_student(course: Path, provider: MemoryProvider) -> None:
+    """A bar for each student needs to know of each step of each."""
+    events = []
+    lock = threading.Lock()
+
+    def listen(event):  # type: ignore[no-untyped-def]
+        with lock:
+            events.append(event)
+
+    verbs.apply(course, provider=provider, listener=listen)
+    for login in ("ada", "emmy", "lise"):
+        states = [e.state for e in events if e.key == f"seat/{login}"]
+        assert states == ["intent", "created", "ready"]
+
+
+def test_kinds_all_have_a_place_in_making_and_removing() -> None:
+    """A new kind that one of the two tables lacks would be made and never removed."""
+    from typing import get_args
+
+    from fpgaclass.cohort.plan import WAVES
+    from fpgaclass.cohort.teardown import _STAGE
+
+    assert set(WAVES) == set(_STAGE) == set(get_args(Kind))

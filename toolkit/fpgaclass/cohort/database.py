@@ -1,0 +1,76 @@
+"""The database behind state and leases: SQLite beside the class by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fpgaclass.cohort.errors import CohortError
+from fpgaclass.core import state_directory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def now() -> datetime:
+    """Return the time, UTC, to the second as the clouds' tags have it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def aware(when: datetime | None) -> datetime | None:
+    """Return a time read from the database with its zone; SQLite forgets that it was UTC."""
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
+
+
+def open_database(url: str | None = None) -> Engine:
+    """Open (and make) the database.
+
+    Args:
+        url: an SQLAlchemy URL; None takes ``FPGACLASS_DATABASE``, else a file in the state directory.
+
+    Raises:
+        CohortError: it cannot be opened.
+    """
+    import sqlalchemy
+    from sqlalchemy import event
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from fpgaclass.cohort.tables import metadata
+
+    if url is None:
+        url = os.environ.get("FPGACLASS_DATABASE")
+    if url is None:
+        url = f"sqlite:///{state_directory() / 'cohort.sqlite'}"
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    try:
+        if url.startswith("sqlite"):
+            engine = sqlalchemy.create_engine(url, connect_args={"timeout": 60})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        else:
+            engine = sqlalchemy.create_engine(url, pool_pre_ping=True)
+        metadata.create_all(engine)
+    except (SQLAlchemyError, ImportError) as trouble:
+        shown = sqlalchemy.make_url(url).render_as_string(hide_password=True)
+        raise CohortError(
+            f"the database cannot be opened: {str(trouble).splitlines()[0]}",
+            where=shown,
+            next_step="check FPGACLASS_DATABASE; for PostgreSQL the package psycopg is needed",
+        ) from trouble
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # Our own BEGIN below; the driver's begins too late, at the first write, and two writers then collide.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    # An intent that a power cut takes back is a machine that nobody knows of.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

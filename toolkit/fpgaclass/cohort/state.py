@@ -1,0 +1,218 @@
+"""What we did and meant to do, on disk before it is done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fpgaclass.cohort.database import aware, now, open_database
+from fpgaclass.cohort.errors import BusyError
+from fpgaclass.cohort.plan import Kind, Plan, Resource
+from fpgaclass.cohort.port import scrub
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from fpgaclass.cohort.writer import Writer
+
+PLANNED, INTENT, CREATED, READY, FAILED, DELETED = (
+    "planned",
+    "intent",
+    "created",
+    "ready",
+    "failed",
+    "deleted",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A resource as the state knows it; ``identity`` is the provider's id, ``offer`` the index in use."""
+
+    cohort: str
+    key: str
+    kind: Kind
+    student: str
+    state: str
+    generation: int
+    offer: int
+    size: str
+    zone: str
+    hourly: float
+    spent: float
+    identity: str | None
+    address: str
+    error: str
+    intended: datetime | None
+    created: datetime | None
+    ended: datetime | None
+
+
+@dataclass(frozen=True)
+class CohortRow:
+    """A cohort as the state knows it; phases: applying, ready, destroying, destroyed."""
+
+    name: str
+    provider: str
+    digest: str
+    phase: str
+    currency: str
+    created: datetime
+    expires: datetime
+
+
+class State:
+    """The state of all cohorts of one database.
+
+    Args:
+        url: see :func:`fpgaclass.cohort.database.open_database`.
+
+    Changes take the :class:`~fpgaclass.cohort.writer.Writer` of the cohort, and fail if it lost its lock.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.engine: Engine = open_database(url)
+        self._queue = threading.Lock()
+
+    def cohort(self, name: str) -> CohortRow | None:
+        """Return a cohort, or None where this state never heard of it."""
+        return next((c for c in self.cohorts() if c.name == name), None)
+
+    def cohorts(self) -> tuple[CohortRow, ...]:
+        """Return all cohorts, by name."""
+        from fpgaclass.cohort.tables import cohorts
+
+        with self.engine.begin() as connection:
+            rows = connection.execute(cohorts.select().order_by(cohorts.c.name)).mappings().all()
+        times = ("created", "expires")
+        return tuple(CohortRow(**{**row, **{t: aware(row[t]) for t in times}}) for row in rows)
+
+    def rows(self, cohort: str) -> tuple[Row, ...]:
+        """Return the resources of a cohort, by key."""
+        from fpgaclass.cohort.tables import resources
+
+        query = resources.select().where(resources.c.cohort == cohort).order_by(resources.c.key)
+        with self.engine.begin() as connection:
+            rows = connection.execute(query).mappings().all()
+        times = ("intended", "created", "ended")
+        return tuple(Row(**{**row, **{t: aware(row[t]) for t in times}}) for row in rows)
+
+    def journal(self, cohort: str) -> tuple[tuple[datetime, str, str], ...]:
+        """Return (when, key, what) of everything that was done to a cohort."""
+        from fpgaclass.cohort.tables import journal
+
+        query = journal.select().where(journal.c.cohort == cohort).order_by(journal.c.number)
+        with self.engine.begin() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple((aware(row["at"]) or row["at"], row["key"], row["what"]) for row in rows)
+
+    def adopt(self, writer: Writer, plan: Plan, expires: datetime) -> CohortRow:
+        """Write down a cohort and its resources; what is known already keeps its state and its expiry."""
+        from fpgaclass.cohort.tables import cohorts, resources
+
+        known = {row.key: row for row in self.rows(plan.cohort)}
+        old = self.cohort(plan.cohort)
+        if old and old.phase != "destroyed":
+            expires = old.expires
+        values = {
+            "provider": plan.provider,
+            "digest": plan.digest,
+            "phase": "applying",
+            "currency": plan.currency,
+            "expires": expires,
+            "created": old.created if old and old.phase != "destroyed" else now(),
+        }
+        with self.engine.begin() as connection:
+            self._fence(connection, writer)
+            if old is None:
+                connection.execute(cohorts.insert().values(name=plan.cohort, **values))
+            else:
+                connection.execute(cohorts.update().where(cohorts.c.name == plan.cohort).values(**values))
+            fresh = [_planned(plan.cohort, r) for r in plan.resources if r.key not in known]
+            if fresh:
+                connection.execute(resources.insert(), fresh)
+            self._note(connection, plan.cohort, "", f"plan {plan.digest[:12]}: {len(fresh)} new resources")
+        found = self.cohort(plan.cohort)
+        assert found is not None
+        return found
+
+    def phase(self, writer: Writer, phase: str) -> None:
+        """Record how far the cohort is."""
+        from fpgaclass.cohort.tables import cohorts
+
+        with self.engine.begin() as connection:
+            self._fence(connection, writer)
+            this = cohorts.c.name == writer.cohort
+            connection.execute(cohorts.update().where(this).values(phase=phase))
+            self._note(connection, writer.cohort, "", phase)
+
+    def extend(self, writer: Writer, expires: datetime) -> None:
+        """Record a new end of the cohort."""
+        from fpgaclass.cohort.tables import cohorts
+
+        with self.engine.begin() as connection:
+            self._fence(connection, writer)
+            this = cohorts.c.name == writer.cohort
+            connection.execute(cohorts.update().where(this).values(expires=expires))
+            self._note(connection, writer.cohort, "", f"expires {expires:%Y-%m-%dT%H:%M}Z")
+
+    def set(self, writer: Writer, keys: str | Iterable[str], **values: Any) -> None:
+        """Change resources alike, durably, and journal it; with fsync before this returns.
+
+        Raises:
+            BusyError: the lock was lost meanwhile; nothing was changed.
+        """
+        self.set_each(writer, dict.fromkeys([keys] if isinstance(keys, str) else keys, values))
+
+    def set_each(self, writer: Writer, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change resources, each in its own way, in one transaction.
+
+        Raises:
+            BusyError: the lock was lost meanwhile; nothing was changed.
+        """
+        from fpgaclass.cohort.tables import resources
+
+        # Threads queue here and not in SQLite, which lets a loser sleep for tens of milliseconds.
+        with self._queue, self.engine.begin() as connection:
+            self._fence(connection, writer)
+            for key, values in changes.items():
+                this = (resources.c.cohort == writer.cohort) & (resources.c.key == key)
+                if values.get("error"):
+                    values = {**values, "error": scrub(values["error"])}
+                connection.execute(resources.update().where(this).values(**values))
+                said = ", ".join(
+                    f"{name} {value}" for name, value in values.items() if value not in (None, "")
+                )
+                self._note(connection, writer.cohort, key, said)
+
+    def _note(self, connection: Connection, cohort: str, key: str, what: str) -> None:
+        from fpgaclass.cohort.tables import journal
+
+        connection.execute(journal.insert().values(at=now(), cohort=cohort, key=key, what=what))
+
+    def _fence(self, connection: Connection, writer: Writer) -> None:
+        """Refuse the write of a process that slept while another took its lock over."""
+        from fpgaclass.cohort.tables import writers
+
+        query = writers.select().where(writers.c.cohort == writer.cohort)
+        row = connection.execute(query).mappings().first()
+        if row is None or row["holder"] != writer.holder:
+            raise BusyError(
+                f"cohort {writer.cohort} was taken over by {row['who'] if row else 'nobody'} meanwhile",
+                where=str(self.engine.url),
+                next_step="run fpgaclass cohort status, and the command again",
+            )
+
+
+def _planned(cohort: str, resource: Resource) -> dict[str, Any]:
+    return {
+        "cohort": cohort,
+        "key": resource.key,
+        "kind": resource.kind,
+        "student": resource.student,
+        "state": PLANNED,
+        "hourly": resource.offers[0].hourly,
+    }

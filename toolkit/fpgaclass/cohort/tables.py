@@ -1,0 +1,67 @@
+"""The tables of the cohorts' state and of the leases."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+cohorts = Table(
+    "cohort",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("currency", String(8), nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("expires", DateTime(timezone=True), nullable=False),
+)
+
+resources = Table(
+    "resource",
+    metadata,
+    Column("cohort", ForeignKey("cohort.name", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(96), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("student", String(32), nullable=False, default=""),
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False, default=0),
+    Column("offer", Integer, nullable=False, default=0),
+    Column("size", String(64), nullable=False, default=""),
+    Column("zone", String(64), nullable=False, default=""),
+    Column("hourly", Float, nullable=False, default=0.0),
+    Column("spent", Float, nullable=False, default=0.0),
+    Column("identity", String(255)),
+    Column("address", String(255), nullable=False, default=""),
+    Column("error", Text, nullable=False, default=""),
+    Column("intended", DateTime(timezone=True)),
+    Column("created", DateTime(timezone=True)),
+    Column("ended", DateTime(timezone=True)),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("cohort", String(64), nullable=False),
+    Column("key", String(96), nullable=False),
+    Column("what", Text, nullable=False),
+)
+
+# No foreign key: a cohort is locked before it is first written.
+writers = Table(
+    "writer",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("process_started", Float, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("beat", DateTime(timezone=True), nullable=False),
+)
+
+Index("journal_of_cohort", journal.c.cohort, journal.c.number)

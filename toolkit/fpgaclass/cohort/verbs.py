@@ -1,0 +1,329 @@
+"""The verbs: plan, apply, status, destroy, sweep, cost; a command line prints what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from fpgaclass.cohort import keys
+from fpgaclass.cohort.database import now
+from fpgaclass.cohort.engine import Applied, Apply, Listener
+from fpgaclass.cohort.errors import CohortError, LeftoverError, PlanRefusedError
+from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.planning import make_plan
+from fpgaclass.cohort.port import Finding, Found, Marker, Provider
+from fpgaclass.cohort.providers import connect
+from fpgaclass.cohort.roster import Student, read_roster, students_of
+from fpgaclass.cohort.spec import CohortFile, load_spec
+from fpgaclass.cohort.state import DELETED, CohortRow, Row, State
+from fpgaclass.cohort.teardown import remove_all
+from fpgaclass.cohort.writer import Writer
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the state says and what the cloud shows.
+
+    Attributes:
+        cohort: None where this state does not know the cohort.
+        rows: the state's resources.
+        found: the cloud's inventory.
+        missing: keys that should be there and are not.
+        unknown: keys that are there and that the state does not know.
+    """
+
+    cohort: CohortRow | None
+    rows: tuple[Row, ...]
+    found: tuple[Found, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """What a destroy removed, and the audit after it: ``audit`` is what is left, and is empty."""
+
+    cohort: str
+    things: tuple[tuple[Kind, str, str], ...]
+    seconds: float
+    audit: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found.
+
+    Attributes:
+        removed: what was removed, as (cohort, kind, key, id).
+        strangers: what carries our tags, has not expired, and is of a cohort that this state does not know:
+            another instructor's, or one whose state was lost. Removed only when asked.
+        living: how many things of living cohorts were left alone.
+    """
+
+    removed: tuple[tuple[str, Kind, str, str], ...]
+    strangers: tuple[tuple[str, Kind, str, str], ...]
+    living: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cohort has cost and will cost; estimates, from the price book and the hours that we know of.
+
+    Attributes:
+        so_far: until now.
+        an_hour: of what is there now.
+        until_end: if everything stays until the cohort's end.
+        by_student: so far, by login; "" is what is shared.
+    """
+
+    cohort: str
+    currency: str
+    so_far: float
+    an_hour: float
+    until_end: float
+    by_student: tuple[tuple[str, float], ...]
+
+
+def students(file: CohortFile) -> tuple[Student, ...]:
+    """Return the cohort's students: of its roster, else of the course.
+
+    Raises:
+        InvalidInputError: with every line that is wrong.
+    """
+    if file.spec.roster:
+        return read_roster(file.beside(file.spec.roster))
+    return students_of(file.students, str(file.path))
+
+
+def plan(path: Path | str, *, max_cost: float | None = None) -> Plan:
+    """Plan the cohort of a course.yaml, without asking any provider and without writing anything.
+
+    Args:
+        path: course.yaml, its folder, or the cohort's own file.
+        max_cost: instead of the file's.
+
+    Raises:
+        CourseError, InvalidInputError: the file or the roster is wrong; with the lines.
+        PlanRefusedError: a size is retired, or the region has none.
+    """
+    file = load_spec(path)
+    public_key = file.beside(file.spec.public_key).read_text().strip() if file.spec.public_key else ""
+    made = make_plan(file.spec, students(file), public_key=public_key)
+    return made if max_cost is None else replace(made, max_cost=max_cost)
+
+
+def check(path: Path | str, *, provider: Provider | None = None) -> tuple[Finding, ...]:
+    """Ask the provider, changing nothing, whether the plan can be made."""
+    file = load_spec(path)
+    return (provider or connect(file.spec)).preflight(plan(path))
+
+
+def apply(
+    path: Path | str,
+    *,
+    max_cost: float | None = None,
+    prune: bool = False,
+    listener: Listener | None = None,
+    url: str | None = None,
+    provider: Provider | None = None,
+    timeout_s: float = 1800.0,
+) -> Applied:
+    """Make the cohort. Run it again after whatever cut it off: it goes on, and makes nothing twice.
+
+    Args:
+        path: course.yaml, its folder, or the cohort's own file.
+        max_cost: refuse a plan that could cost more.
+        prune: remove what is there and no longer in the plan, such as the seats of students who left.
+        listener: is told of every step, from several threads.
+        url: the state's database; None is the default one.
+        provider: instead of the one that the file names.
+        timeout_s: how long to wait for machines.
+
+    Raises:
+        PlanRefusedError: it costs too much, a quota is too small, or the provider cannot do it.
+        BusyError: another process works on this cohort.
+        AuthError: the credentials are missing or have expired.
+    """
+    file = load_spec(path)
+    wanted = plan(path, max_cost=max_cost)
+    wanted.refuse_if_wrong()
+    if not file.spec.public_key:
+        wanted = _with_key(wanted, keys.ensure_key(wanted.cohort))
+    cloud = provider or connect(file.spec)
+    state = State(url)
+    with Writer(state.engine, wanted.cohort) as writer:
+        known = state.cohort(wanted.cohort)
+        if known and known.provider != wanted.provider and known.phase != "destroyed":
+            step = f"destroy it first, with provider: {known.provider}"
+            what = f"cohort {wanted.cohort} is on {known.provider}, not on {wanted.provider}"
+            raise PlanRefusedError(what, where=str(file.path), next_step=step)
+        if known and known.phase != "destroyed" and known.expires <= now():
+            when = f"{known.expires:%Y-%m-%d %H:%M} UTC"
+            step = "fpgaclass cohort destroy, then apply anew"
+            raise PlanRefusedError(f"cohort {wanted.cohort} expired on {when}", next_step=step)
+        bad = [finding for finding in cloud.preflight(wanted) if not finding.ok]
+        if bad:
+            what = "; ".join(finding.what for finding in bad)
+            raise PlanRefusedError(what, where=cloud.name, next_step=bad[0].next_step or None)
+        row = state.adopt(writer, wanted, now() + timedelta(hours=wanted.hours))
+        run = Apply(
+            cloud, state, writer, wanted, row.expires, listener=listener, prune=prune, timeout_s=timeout_s
+        )
+        done = run.run()
+        if not done.failed:
+            state.phase(writer, "ready")
+    return done
+
+
+def status(path: Path | str, *, url: str | None = None, provider: Provider | None = None) -> Status:
+    """Compare what the state says with what the cloud shows; changes nothing.
+
+    Raises:
+        AuthError: the credentials are missing or have expired.
+    """
+    file = load_spec(path)
+    state, cloud, name = State(url), provider or connect(file.spec), file.spec.name
+    rows, found = state.rows(name), cloud.inventory(name)
+    there = {thing.marker.key for thing in found if thing.status != "leaving"}
+    should = {row.key for row in rows if row.state in ("created", "ready")}
+    known = {row.key for row in rows}
+    return Status(
+        state.cohort(name), rows, found, tuple(sorted(should - there)), tuple(sorted(there - known))
+    )
+
+
+def destroy(
+    path: Path | str,
+    *,
+    listener: Listener | None = None,
+    url: str | None = None,
+    provider: Provider | None = None,
+    timeout_s: float = 900.0,
+) -> Destroyed:
+    """Remove everything of the cohort, and look again that nothing is left. The state is not needed.
+
+    Raises:
+        LeftoverError: something would not go; with its ids.
+        BusyError: another process works on this cohort.
+        AuthError: the credentials are missing or have expired.
+    """
+    file = load_spec(path)
+    name, cloud, state = file.spec.name, provider or connect(file.spec), State(url)
+    with Writer(state.engine, name) as writer:
+        known = state.cohort(name)
+        rows = state.rows(name)
+        if known and known.phase != "destroyed" and known.provider != file.spec.provider:
+            what = f"cohort {name} is on {known.provider}, and the file says {file.spec.provider}"
+            step = f"destroy it with provider: {known.provider}"
+            raise CohortError(what, where=str(file.path), next_step=step)
+        if known:
+            state.phase(writer, "destroying")
+        also = [_as_found(row) for row in rows if row.identity and row.state != DELETED]
+        # What may just have been made and is not listed yet: an intent without an answer, or a lost state.
+        unsure = known is None or any(row.state == "intent" for row in rows)
+        done = remove_all(
+            cloud,
+            lambda: cloud.inventory(name),
+            also=also,
+            grace_s=cloud.capabilities.grace_s if unsure else 0.0,
+            timeout_s=timeout_s,
+            listener=listener,
+        )
+        audit = cloud.inventory(name)
+        if audit:
+            what = f"{len(audit)} things of {name} appeared after they were removed"
+            raise LeftoverError(what, where=cloud.name, next_step="run destroy again")
+        if known:
+            left = [row.key for row in rows if row.state != DELETED]
+            state.set(writer, left, state=DELETED, error="", ended=now())
+            state.phase(writer, "destroyed")
+        keys.remove_key(name)
+    return Destroyed(name, done.things, done.seconds, audit)
+
+
+def sweep(
+    path: Path | str,
+    *,
+    strangers: bool = False,
+    dry_run: bool = False,
+    listener: Listener | None = None,
+    url: str | None = None,
+    provider: Provider | None = None,
+) -> Swept:
+    """Remove what carries our tags and belongs to no living cohort.
+
+    A cohort lives until its end, unless this state knows that it was destroyed.
+
+    Args:
+        path: names the provider.
+        strangers: remove also what has not expired, but is of a cohort that this state does not know.
+        dry_run: only tell.
+
+    Raises:
+        LeftoverError: something would not go; with its ids.
+    """
+    file = load_spec(path)
+    cloud, state = provider or connect(file.spec), State(url)
+    cohorts = {row.name: row for row in state.cohorts() if row.provider == file.spec.provider}
+
+    def dead(found: Found) -> bool:
+        known = cohorts.get(found.marker.cohort)
+        if known is not None:
+            return known.phase == "destroyed" or min(known.expires, found.marker.expires) <= now()
+        return strangers or found.marker.expires <= now()
+
+    there = cloud.inventory(None)
+    doomed = [found for found in there if dead(found)]
+    others = [found for found in there if not dead(found) and found.marker.cohort not in cohorts]
+    if doomed and not dry_run:
+        remove_all(cloud, lambda: [f for f in cloud.inventory(None) if dead(f)], listener=listener)
+    living = len(there) - len(doomed) - len(others)
+    return Swept(tuple(map(_entry, doomed)), tuple(map(_entry, others)), living)
+
+
+def cost(name: str, *, url: str | None = None) -> Cost:
+    """Return what a cohort has cost (estimate).
+
+    Raises:
+        CohortError: this state does not know the cohort.
+    """
+    state = State(url)
+    cohort = state.cohort(name)
+    if cohort is None:
+        known = ", ".join(row.name for row in state.cohorts()) or "none"
+        raise CohortError(
+            f"no cohort is called {name}", where=str(state.engine.url), next_step=f"known: {known}"
+        )
+    so_far: dict[str, float] = {}
+    an_hour = 0.0
+    for row in state.rows(name):
+        hours = _hours(row.created, row.ended or now())
+        so_far[row.student] = so_far.get(row.student, 0.0) + row.spent + hours * row.hourly
+        if row.created and not row.ended:
+            an_hour += row.hourly
+    total = sum(so_far.values())
+    left = _hours(now(), max(now(), cohort.expires)) * an_hour
+    shares = tuple(sorted((login, round(value, 2)) for login, value in so_far.items()))
+    return Cost(name, cohort.currency, round(total, 2), round(an_hour, 4), round(total + left, 2), shares)
+
+
+def _hours(since: datetime | None, until: datetime) -> float:
+    return max(0.0, (until - since).total_seconds() / 3600) if since else 0.0
+
+
+def _entry(found: Found) -> tuple[str, Kind, str, str]:
+    return found.marker.cohort, found.kind, found.marker.key, found.id
+
+
+def _as_found(row: Row) -> Found:
+    marker = Marker(row.cohort, row.key, row.generation, row.created or now())
+    return Found(row.identity or "", row.kind, marker)
+
+
+def _with_key(wanted: Plan, public_key: str) -> Plan:
+    def filled(settings: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        return tuple((name, public_key if name == "public_key" else value) for name, value in settings)
+
+    return replace(wanted, resources=tuple(replace(r, settings=filled(r.settings)) for r in wanted.resources))
