@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fpgaclass.card.compilation import compile_kernel
 from fpgaclass.card.design import Argument, Bank, KernelDesign, Link
-from fpgaclass.card.measuring import measure
 from fpgaclass.card.measurement import Measurement, Timing
+from fpgaclass.card.measuring import measure
 from fpgaclass.card.registration import ensure_registered
 from fpgaclass.card.simulator import KernelSimulator
 from fpgaclass.card.toolchain import find_compiler, find_verilator

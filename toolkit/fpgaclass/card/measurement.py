@@ -191,10 +191,9 @@ class Measurement:
 def _in_words(timing: Timing) -> str:
     shares = {part: getattr(timing, f"{part}_s") / timing.total_s for part in PARTS}
     largest = max(shares, key=lambda part: shares[part])
-    return (
-        f"With {timing.events:,} event{'s' * (timing.events > 1)} a call takes {timing.total_s * 1e6:,.0f} µs, "
-        f"{shares[largest]:.0%} of it {largest}."
-    )
+    events = "1 event" if timing.events == 1 else f"{timing.events:,} events"
+    micros = f"{timing.total_s * 1e6:,.0f} µs"
+    return f"With {events} a call takes {micros}, {shares[largest]:.0%} of it {largest}."
 
 
 def ordered(timings: Sequence[Timing]) -> tuple[Timing, ...]:

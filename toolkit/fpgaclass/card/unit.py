@@ -18,7 +18,7 @@ CONTROL = 0x0
 AP_START, AP_DONE, AP_IDLE = 1, 2, 4
 # A run gives way to register accesses about this often.
 _TURN_S = 2e-3
-_FIRST_TURN = 1 << 14
+_FIRST_TURN, _LEAST_TURN = 1 << 14, 1 << 10
 
 
 class ComputeUnit:
@@ -59,28 +59,36 @@ class ComputeUnit:
         self._closed = False
         self._turn = _FIRST_TURN
         self._failure: CardError | None = None
+        self._settled = threading.Event()
+        self._settled.set()
 
     def read_register(self, offset: int) -> int:
         """Read a 32-bit register; raises what went wrong in a run that registers started."""
         started = time.perf_counter()
         with self._door, self._room:
-            failure, self._failure = self._failure, None
-            if failure is not None:
-                raise failure
             value = self._simulator.read(offset)
+            ended = not self._simulator.status.running
+        if ended:
+            self._settled.wait()  # so that nobody sees "idle" before it is known how the run ended
         self._timeline.add(self._access(), time.perf_counter() - started)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
         return value
 
     def write_register(self, offset: int, value: int) -> None:
         """Write a 32-bit register; a write that starts the kernel starts a run."""
         started = time.perf_counter()
         with self._door, self._room:
-            self._map()
+            runs = offset == CONTROL and bool(value & AP_START) and not self._simulator.status.running
+            if runs:
+                self._ensure_open()
+                self._map()
             self._simulator.write(offset, value)
-            runs = offset == CONTROL and bool(value & AP_START)
+            if runs:
+                self._settled.clear()
+                self._submit(self._run_started)
         self._timeline.add(self._access(), time.perf_counter() - started)
-        if runs:
-            self._submit(self._run_started)
 
     def launch(self, registers: Mapping[int, int], after: Sequence[Future[int]] = ()) -> Future[int]:
         """Queue a run with these register values (offset to value); the future gives its cycles."""
@@ -92,6 +100,7 @@ class ComputeUnit:
             try:
                 for earlier in after:
                     earlier.result()
+                self._ensure_open()
                 with self._room:
                     self._map()
                     for offset, value in registers.items():
@@ -104,6 +113,7 @@ class ComputeUnit:
             except BaseException as error:
                 future.set_exception(error)
 
+        self._ensure_open()
         self._submit(job)
         launch = Event("launch", self._link.launch_s, "modelled", 1, self.name)
         self._timeline.add(launch, time.perf_counter() - started)
@@ -118,8 +128,6 @@ class ComputeUnit:
         return Event("registers", self._link.mmio_s, "modelled", 1, self.name)
 
     def _submit(self, job: Callable[[], None]) -> None:
-        if self._closed:
-            raise CardError(f"{self.name} is no longer on the card", next_step="open the overlay again")
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
@@ -134,6 +142,8 @@ class ComputeUnit:
             self._finish()
         except CardError as error:
             self._failure = error
+        finally:
+            self._settled.set()
 
     def _map(self) -> None:
         if self._mapped != self._memory.generation:
@@ -160,10 +170,16 @@ class ComputeUnit:
                 seconds = cycles / (self._design.clock_mhz * 1e6)
                 self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
                 return cycles
-            if self._closed or not threading.main_thread().is_alive():
-                raise CardError(f"{self.name} was stopped: the card was freed or programmed again")
-            self._turn = self._turn * 2 if taken < _TURN_S / 2 else self._turn
-            self._turn = max(_FIRST_TURN // 16, self._turn // 2) if taken > _TURN_S * 2 else self._turn
+            self._ensure_open()
+            if taken < _TURN_S / 2:
+                self._turn *= 2
+            elif taken > _TURN_S * 2:
+                self._turn = max(_LEAST_TURN, self._turn // 2)
+
+    def _ensure_open(self) -> None:
+        if self._closed or not threading.main_thread().is_alive():
+            what = f"{self.name} was stopped: the card was freed or programmed again"
+            raise CardError(what, next_step="open the overlay again")
 
     def _explain(self, error: CardError) -> CardError:
         """Say which unit failed and with what in its registers, and put it back into a state that works."""

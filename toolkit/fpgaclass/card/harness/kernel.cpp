@@ -81,6 +81,16 @@ struct Bench {
 
     Bench() : top(std::make_unique<Top>(context.get(), "kernel")) { reset(); }
 
+    ~Bench() {
+        enter();
+        top.reset();
+        Verilated::threadContextp(Verilated::defaultContextp());
+    }
+
+    // Verilator's runtime looks up the context by thread, and a kernel may be made, run and freed by three
+    // different ones: each call says whose turn it is, so that none finds a context that is gone.
+    void enter() { Verilated::threadContextp(context.get()); }
+
     void reset() {
         reads.clear();
         writes.clear();
@@ -327,6 +337,7 @@ using Kernel = Bench<Vkernel>;
 template <class F>
 int guarded(Kernel* kernel, F&& act) {
     try {
+        kernel->enter();
         return act();
     } catch (const std::exception& error) {
         kernel->broken(error.what());
