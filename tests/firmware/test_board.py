@@ -15,10 +15,18 @@ def test_every_board_is_complete(name: str) -> None:
     """A new board is one file; this is what makes it one that works."""
     board = load_board(name)
     assert board.name == name
-    assert board.resources.lut > 10_000
-    assert 50 <= board.clock_mhz <= 500
+    assert board.resources.lut >= 5_000
+    assert min(board.resources.ff, board.resources.dsp, board.resources.bram) > 0
+    assert 10 <= board.clock_mhz <= 500
     assert board.levels_per_clock >= 1
-    assert board.banks
+    assert board.bram_kbit in (4, 18, 36)
+    assert bool(board.banks) == (board.link is not None) == (board.form != "lattice")
+
+
+def test_the_course_s_boards_are_all_there() -> None:
+    """The labs and the cohort's plans name them."""
+    course = {"pynq-z2", "zcu102", "kv260", "u50", "u55c", "u200", "u250", "aws-f2", "ecp5-85k", "icebreaker"}
+    assert set(board_names()) == course
 
 
 def test_a_board_of_ones_own_is_read_and_a_bad_one_named(tmp_path: Path) -> None:

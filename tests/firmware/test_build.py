@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fpgaclass.firmware as build_room
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError
 from fpgaclass.firmware import Firmware, agreement, build, load_board
 
@@ -97,6 +98,37 @@ def test_unknown_boards_toolchains_and_damaged_folders_are_named(
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(FirmwareError, match="no firmware can be read"):
         Firmware.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_lattice_board_gets_a_bitstream(quantised_model: Any) -> None:
+    """Place and route in the open: a real file for a real device, and a clock that was not guessed."""
+    built = build(quantised_model, board="icebreaker", name="small")
+    assert built.report.cells_source == built.report.clock_source == "place-and-route"
+    assert 5 < built.report.clock_mhz < 60
+    assert 500 < built.report.network.lut < 5280
+    bitstream = Path(built.path).read_bytes()
+    assert bitstream[:4] in (b"\xff\x00\x00\xff", b"\x7e\xaa\x99\x7e"), "an iCE40 bitstream's preamble"
+
+
+def test_a_board_that_is_too_small_is_refused_with_by_how_much(quantised_model: Any, tmp_path: Path) -> None:
+    """Said before synthesis, in cells: the student must know how far the model has to shrink."""
+    source = Path(build_room.__file__).parent / "boards" / "u250.toml"
+    tiny = tmp_path / "tiny.toml"
+    tiny.write_text(source.read_text().replace("lut = 1728000", "lut = 500"))
+    with pytest.raises(BuildError, match=r"Alveo U250 is too small: [\d,]+ LUT too few \(da4ml's estimate\)"):
+        build(quantised_model, board=tiny)
+    tiny.write_text(source.read_text().replace("ff = 3456000", "ff = 500"))
+    with pytest.raises(BuildError, match=r"too small: [\d,]+ FF too few \(open-synthesis estimate\)"):
+        build(quantised_model, board=tiny)
+
+
+def test_what_each_layer_adds_is_told(firmware: Firmware) -> None:
+    """A student who must save LUTs has to know where they are."""
+    layers = {one.layer: one for one in firmware.report.layers}
+    assert list(layers) == ["first", "second", "out"]
+    assert layers["first"].lut > layers["out"].lut > 0
+    assert sum(one.levels for one in layers.values()) >= firmware.report.pipeline_stages
 
 
 def test_a_firmware_can_be_taken_along(firmware: Firmware, tmp_path: Path, events: Any) -> None:
