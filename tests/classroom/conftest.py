@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,64 +13,15 @@ import pytest
 from fpgaclass.classroom import Classroom
 from fpgaclass.course import Course
 
-LAB = """\
-# ---
-# title: Squares
-# minutes: 5
-# objectives: [square a number]
-# needs: {}
-# seed: shared
-# ---
-
-# %% [markdown]
-# Write a function that squares a number.
-
-# %% task="square"
-### BEGIN SOLUTION
-def square(x):
-    return x * x
-### END SOLUTION
-
-# %% [markdown] hint="square" level=1
-# What is 3 times 3?
-
-# %% [markdown] hint="square" level=2
-# Multiply the number by itself.
-
-# %% [markdown] hint="square" level=3
-# `return x * ...`
-
-# %% check="square" points=2
-assert square(3) == 9
-
-# %% check="square" name="sign" points=1
-assert square(-2) == 4
-
-# %% wrong="square" name="doubled" loses=1
-def square(x):
-    return 2 * x
-"""
-
-COURSE = """\
-course_id: tiny101
-title: A tiny course
-notebooks: notebooks
-instructors: [teacher]
-students: [ada, emmy, hedy, ida, lise, vera]
-labs:
-  - {name: 01_square, points: 3, deadline: 2100-01-01 00:00:00, late: {percent_per_day: 50}}
-"""
-
-
+DATA = Path(__file__).parent / "data"
 Submit = Callable[..., Path]
 
 
 def write_course(folder: Path) -> Path:
     """Write the tiny course and return its course.yaml."""
     (folder / "notebooks" / "01_square").mkdir(parents=True)
-    (folder / "notebooks" / "01_square" / "lab.py").write_text(LAB)
-    (folder / "course.yaml").write_text(COURSE)
-    return folder / "course.yaml"
+    shutil.copy(DATA / "lab.txt", folder / "notebooks" / "01_square" / "lab.py")
+    return Path(shutil.copy(DATA / "course.yaml", folder))
 
 
 @pytest.fixture
@@ -88,11 +39,13 @@ def _prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path]:
 
 
 @pytest.fixture
-def classroom(_prepared: tuple[Course, Path], tmp_path: Path) -> Classroom:
+def classroom(_prepared: tuple[Course, Path], tmp_path: Path) -> Iterator[Classroom]:
     """A class with its lab released, and no hub: nbgrader takes seconds to make one, so it is a copy."""
     course, state = _prepared
     shutil.copytree(state, tmp_path / "state", symlinks=True)
-    return Classroom(course, tmp_path / "state")
+    made = Classroom(course, tmp_path / "state")
+    yield made
+    made.down()
 
 
 @pytest.fixture

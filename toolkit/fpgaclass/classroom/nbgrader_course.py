@@ -124,6 +124,7 @@ def ensure_course(layout: Layout, course: Course, students: Sequence[str]) -> tu
         return ()
     write_json(layout.course / LATE_FILE, late, 0o644)
     with nbgrader_api(layout) as api:
+        _ensure_gradebook(layout)
         with api.gradebook as gradebook:
             for student in students:
                 gradebook.update_or_create_student(student)
@@ -201,6 +202,19 @@ def last_line(text: str) -> str:
     """Return the last line that says something: of a traceback, the error itself."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "nothing was logged"
+
+
+def _ensure_gradebook(layout: Layout) -> None:
+    """Make the gradebook whole or not at all: nbgrader takes three seconds, time enough for a Ctrl-C."""
+    from nbgrader.api import Gradebook
+
+    path = layout.course / "gradebook.db"
+    if path.exists():
+        return
+    scratch = path.with_suffix(".new")
+    scratch.unlink(missing_ok=True)
+    Gradebook(f"sqlite:///{scratch}", layout.course_id).close()
+    scratch.replace(path)
 
 
 def _digest(course: Course, name: str) -> str:

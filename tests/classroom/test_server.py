@@ -1,0 +1,167 @@
+"""The hub: up in seconds, down in seconds, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from fpgaclass import classroom
+from fpgaclass.classroom import Classroom, server
+from fpgaclass.core import ClassroomError, ToolMissingError
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/hub/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """The second `up` is how somebody asks for the address again; the second `down`, how they make sure."""
+    status = classroom.up(port, foreground=False)
+    assert status.url == f"http://127.0.0.1:{port}"
+    assert _answers(status.url)
+    shown = capfd.readouterr().err
+    assert status.url in shown
+    assert str(classroom.layout.hub_log) in shown
+    assert "[I 20" not in shown, "the hub's own log stays out of sight"
+
+    started = time.monotonic()
+    assert classroom.up(port + 1, foreground=False).url == status.url
+    assert time.monotonic() - started < 5
+    again = capfd.readouterr().err
+    assert f"is up already: {status.url}" in again
+    logins = [line for line in shown.splitlines() if "ada" in line]
+    assert logins
+    assert logins == [line for line in again.splitlines() if "ada" in line]
+
+    started = time.monotonic()
+    assert classroom.down() is True
+    assert time.monotonic() - started < 10
+    assert not _answers(status.url)
+    assert server.processes_of(classroom.layout) == []
+    assert classroom.status().url is None
+    assert classroom.down() is False
+
+
+def test_a_taken_port_is_one_clear_line(classroom: Classroom, port: int) -> None:
+    """Port 8000 is everybody's favourite."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(
+            ClassroomError, match=rf"port {port} is taken by \S+ \(pid {os.getpid()}\)"
+        ) as error:
+            classroom.up(port, foreground=False)
+    assert "fpgaclass up --port" in str(error.value)
+    assert server.processes_of(classroom.layout) == []
+
+
+def test_a_hub_that_was_killed_is_cleared_away(classroom: Classroom, port: int) -> None:
+    """After `kill -9`, or a terminal that crashed, the proxy lives on and holds the port."""
+    classroom.up(port, foreground=False)
+    running = server.find_running(classroom.layout)
+    assert running is not None
+    psutil.Process(running.pid).kill()
+    _wait(lambda: server.find_running(classroom.layout) is None)
+    assert server.processes_of(classroom.layout), "the proxy is left"
+    with pytest.raises(ClassroomError, match="is taken"):
+        server.check_port(port)
+    assert classroom.down() is True
+    assert classroom.up(port, foreground=False).url == running.url
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_the_end_of_a_class_in_the_foreground(classroom: Classroom, port: int, end: signal.Signals) -> None:
+    """Ctrl-C, `kill`, a closed window, `kill -9`: none may leave a hub behind that nobody knows of."""
+    program = f"""
+from fpgaclass.classroom import Classroom
+from fpgaclass.course import Course
+course = Course.load({str(classroom.course.path)!r})
+print(Classroom(course, {str(classroom.layout.state)!r}).up({port}).url)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    _wait(lambda: _answers(f"http://127.0.0.1:{port}") or process.poll() is not None, 60)
+    _wait(lambda: any(line.startswith("Stop it") for line in iter(process.stderr.readline, "")))
+    started = time.monotonic()
+    process.send_signal(end)
+    said = process.communicate(timeout=30)
+    if end != signal.SIGKILL:
+        assert process.returncode == 0, said
+        assert said[0] == "None\n"
+        assert "Everybody's work is kept" in said[1]
+    _wait(lambda: not server.processes_of(classroom.layout))
+    assert time.monotonic() - started < 20
+
+
+def test_a_first_up_that_was_cut_short_is_finished_by_the_next(
+    tiny_course: Path, tmp_path: Path, port: int
+) -> None:
+    """People press Ctrl-C when they see nothing happen: each half-made part must be made again."""
+    state = tmp_path / "state"
+    program = f"""
+from fpgaclass.classroom import Classroom
+from fpgaclass.course import Course
+Classroom(Course.load({str(tiny_course)!r}), {str(state)!r}).prepare()
+"""
+    for cut in (1.0, 3.0):
+        process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+        time.sleep(cut)
+        process.kill()
+        process.wait()
+    status = classroom.up(tiny_course, port, state=state, foreground=False)
+    try:
+        assert status.url
+        assert _answers(status.url)
+        assert status.labs == ("01_square",)
+        assert (state / "exchange" / "tiny101" / "outbound" / "01_square" / "01_square.ipynb").exists()
+    finally:
+        classroom.down(tiny_course, state=state)
+
+
+def test_a_hub_that_cannot_start_says_why(classroom: Classroom, port: int) -> None:
+    """The reason is in a log of hundreds of lines; the one line must be fished out of it."""
+    classroom.prepare()
+    (classroom.layout.hub / "jupyterhub.sqlite").write_text("not a database, " * 100)
+    with pytest.raises(ClassroomError, match=r"the hub did not start: .*not a database.*hub\.log"):
+        classroom.up(port, foreground=False)
+    assert server.processes_of(classroom.layout) == []
+
+
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, tiny_course: Path, tmp_path: Path
+) -> None:
+    """A part-time install (only the physics) has no hub."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "nbgrader" else name)
+    with pytest.raises(
+        ToolMissingError, match=r"the class needs nbgrader.*pip install 'fpgaclass\[classroom\]'"
+    ):
+        classroom.up(tiny_course, state=tmp_path / "state", foreground=False)
+    assert not (tmp_path / "state").exists()
+
+
+def _wait(condition: object, seconds: float = 15) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < ends
+        time.sleep(0.1)

@@ -1,0 +1,201 @@
+"""A first class, from `up` to feedback: an instructor at a terminal, two students in their browsers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fpgaclass.classroom.sandbox import NoJail, find_jail
+
+LAB, COURSE = "01_square", "tiny101"
+TINY = Path(__file__).parents[1] / "classroom" / "data"
+PLAIN_UID = 61234
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+
+
+class Operator:
+    """The instructor at the terminal: each command is a process of its own, as root or as an ordinary user.
+
+    Args:
+        folder: where the course and the state are.
+        prefix: the words before each command, which make it another user's.
+    """
+
+    def __init__(self, folder: Path, prefix: list[str]) -> None:
+        self.folder, self.prefix = folder, prefix
+        self.course, self.state = folder / "course" / "course.yaml", folder / "state"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+
+    def does(self, verb: str, *arguments: str, **options: Any) -> Any:
+        """Run a verb of fpgaclass.classroom and return what it returned, as plain data."""
+        program = f"""
+import dataclasses, json
+from fpgaclass import classroom
+done = classroom.{verb}({str(self.course)!r}, *{arguments!r}, state={str(self.state)!r}, **{options!r})
+print(json.dumps(dataclasses.asdict(done) if dataclasses.is_dataclass(done) else done, default=str))
+"""
+        command = [*self.prefix, sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        self.said = done.stderr
+        return json.loads(done.stdout)
+
+    def passwords(self) -> dict[str, str]:
+        """Return the logins that `up` printed, by name."""
+        lines = (line.split() for line in self.said.splitlines())
+        return {words[1]: words[2] for words in lines if words[:1] in (["student"], ["instructor"])}
+
+
+@pytest.fixture(params=["whoever runs the tests", "an ordinary user"])
+def operator(request: pytest.FixtureRequest) -> Iterator[Operator]:
+    """Somebody with a course, root and not: the jails, the owners of files and the uids differ."""
+    folder = Path(tempfile.mkdtemp(prefix="fpgaclass-journey-"))
+    (folder / "course" / "notebooks" / LAB).mkdir(parents=True)
+    shutil.copy(TINY / "lab.txt", folder / "course" / "notebooks" / LAB / "lab.py")
+    shutil.copy(TINY / "course.yaml", folder / "course")
+    prefix: list[str] = []
+    if request.param == "an ordinary user":
+        if os.geteuid() != 0:
+            pytest.skip("the other half of this test ran as an ordinary user already")
+        prefix = _become_ordinary(folder)
+    operator = Operator(folder, prefix)
+    yield operator
+    operator.does("down")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _become_ordinary(folder: Path) -> list[str]:
+    """Return the words that run a command as a user without an account, who can read this Python."""
+    jail = find_jail()
+    if isinstance(jail, NoJail):
+        pytest.skip(f"root needs bubblewrap to show its Python to another user: {jail.reason}")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, PLAIN_UID, PLAIN_UID)
+    view = [jail.bwrap, "--dev-bind", "/", "/"]
+    closed = [p for p in Path(sys.base_prefix).parents if not p.stat().st_mode & 0o001]
+    if closed:  # such as /root: show the Python alone of what is in there
+        top = str(closed[-1])
+        view += ["--perms", "0755", "--tmpfs", top]
+        between = [str(p) for p in reversed(Path(sys.base_prefix).parents) if p.is_relative_to(top)][1:]
+        for path in between:
+            view += ["--perms", "0755", "--dir", path]
+        view += ["--ro-bind", sys.base_prefix, sys.base_prefix]
+    who = ["--reuid", str(PLAIN_UID), "--regid", str(PLAIN_UID), "--clear-groups"]
+    return [*view, "setpriv", *who, "env", f"HOME={folder}", "XDG_CACHE_HOME=", "PATH=/usr/bin:/bin"]
+
+
+def test_from_up_to_feedback(operator: Operator, person: Any) -> None:
+    """What the course promises an instructor: nothing of it may need a look into the machinery."""
+    status = operator.does("up", port=operator.port, foreground=False)
+    passwords = operator.passwords()
+    assert set(passwords) >= {"teacher", "ada", "emmy"}
+    assert operator.does("status")["url"] == status["url"]
+
+    wrong = person(status["url"], "ada", passwords["emmy"])
+    assert wrong.log_in().status_code == 403
+
+    for name, answer in {"ada": _solution(operator), "emmy": "def square(x):\n    return 3 * x"}.items():
+        _work(person(status["url"], name, passwords[name]), answer)
+    assert operator.does("status")["submissions"] == {LAB: 2}
+
+    report = operator.does("grade", LAB)
+    marks = {mark["student"]: mark for mark in report["marks"]}
+    assert (marks["ada"]["score"], marks["ada"]["status"]) == (3, "graded")
+    assert (marks["emmy"]["score"], marks["emmy"]["status"]) == (2, "graded")
+    assert marks["vera"]["status"] == "missing"
+    assert operator.does("feedback", LAB) == ["ada", "emmy"]
+
+    _restart(operator, status["url"])
+    assert operator.passwords() == passwords
+    page = _fetch_feedback(person(status["url"], "emmy", passwords["emmy"]))
+    assert "AssertionError" in page
+    assert "Score: 2.0 / 3.0" in page
+    _look_at_formgrader(person(status["url"], "teacher", passwords["teacher"]))
+
+    assert operator.does("down") is True
+    left = [p for p in psutil.process_iter(["cmdline"]) if str(operator.folder) in str(p.info["cmdline"])]
+    assert left == []
+    assert operator.does("status")["url"] is None
+
+
+def _solution(operator: Operator) -> str:
+    """Return the solution as the instructor's version of the notebook has it."""
+    import nbformat
+
+    source = operator.state / "homes" / "teacher" / COURSE / "source" / LAB / f"{LAB}.ipynb"
+    cells = nbformat.read(source, 4).cells
+    return str(next(cell.source for cell in cells if cell.id == "task_square"))
+
+
+def _work(student: Any, answer: str) -> None:
+    """Log in, fetch the lab, answer, run everything, submit."""
+    student.log_in()
+    assert "/lab" in str(student.start_server().url)
+    lab = {"course_id": COURSE, "assignment_id": LAB}
+    listed = student.call("GET", "/assignments", params={"course_id": COURSE})["value"]
+    assert [(entry["assignment_id"], entry["status"]) for entry in listed] == [(LAB, "released")]
+    student.call("POST", "/assignments/fetch", json=lab)
+
+    path = f"{LAB}/{LAB}.ipynb"
+    notebook = student.call("GET", f"/api/contents/{path}")["content"]
+    assert "return x * x" not in json.dumps(notebook), "the solution stays with the instructor"
+    next(cell for cell in notebook["cells"] if cell["id"] == "task_square")["source"] = answer
+    student.call("PUT", f"/api/contents/{path}", json={"type": "notebook", "content": notebook})
+
+    look = "import os; print(os.environ['JUPYTERHUB_USER'], os.listdir(os.path.expanduser('~/..')))"
+    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    printed = student.run([*code, look], path=path)
+    assert "check_square_sign: passed" in printed[2] or "3 * x" in answer
+    assert printed[-1] == f"{student.name} ['{student.name}']\n" or isinstance(find_jail(), NoJail)
+
+    submitted = student.call("POST", "/assignments/submit", json=lab)
+    assert submitted["success"], submitted
+    formgrader = student.web.get(f"{student.base}/formgrader")
+    assert formgrader.status_code == 404, "students have no formgrader"
+    teacher = student.web.get(f"{student.url}/user/teacher/api/contents")
+    assert teacher.status_code in (403, 404), "nor the instructor's files"
+
+
+def _restart(operator: Operator, url: str) -> None:
+    """Take the class down and up again: people go home in between."""
+    assert operator.does("down") is True
+    again = operator.does("up", port=operator.port, foreground=False)
+    assert again["url"] == url
+
+
+def _fetch_feedback(student: Any) -> str:
+    """Fetch the feedback and return the page, with the work still in the home."""
+    student.log_in()
+    student.start_server()
+    lab = {"course_id": COURSE, "assignment_id": LAB}
+    listed = student.call("POST", "/assignments/fetch_feedback", json=lab)["value"]
+    (submission,) = next(entry for entry in listed if entry["status"] == "submitted")["submissions"]
+    folder = submission["local_feedback_path"]
+    return str(student.call("GET", f"/api/contents/{folder}/{LAB}.html")["content"])
+
+
+def _look_at_formgrader(teacher: Any) -> None:
+    """See the marks in the formgrader, which must be allowed to show inside JupyterLab."""
+    teacher.log_in()
+    teacher.start_server()
+    page = teacher.web.get(f"{teacher.base}/formgrader/gradebook")
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("frame-ancestors 'self'")
+    rows = teacher.call("GET", f"/formgrader/api/submissions/{LAB}")
+    assert {row["student"]: row["score"] for row in rows if row["autograded"]} == {"ada": 3, "emmy": 2}
+    collected = teacher.call("POST", f"/formgrader/api/assignment/{LAB}/collect")
+    assert collected["success"], collected
