@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import classes, clone, labs, machine
+from fpgaclass.cli import classes, clone, firmware, labs, machine
 from fpgaclass.cli.options import Json
 from fpgaclass.core import FpgaClassError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(labs.app)
+app.add_typer(firmware.app)
 for verb in classes.VERBS:
     app.command()(verb)
 

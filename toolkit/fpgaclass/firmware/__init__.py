@@ -6,6 +6,7 @@ from fpgaclass.firmware.build import agreement, build, prepare
 from fpgaclass.firmware.models import check_model, quantise
 from fpgaclass.firmware.precision import FixedPoint
 from fpgaclass.firmware.report import Report
+from fpgaclass.firmware.trace import LayerTrace, Trace, trace
 from fpgaclass.firmware.verify import Agreement
 from fpgaclass.firmware.words import Field, WordFormat
 
@@ -15,9 +16,11 @@ __all__ = [
     "Field",
     "Firmware",
     "FixedPoint",
+    "LayerTrace",
     "Manifest",
     "Report",
     "Resources",
+    "Trace",
     "WordFormat",
     "agreement",
     "board_names",
@@ -26,4 +29,5 @@ __all__ = [
     "load_board",
     "prepare",
     "quantise",
+    "trace",
 ]

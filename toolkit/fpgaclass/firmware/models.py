@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -114,20 +116,64 @@ def exact_predict(model: Any, x: npt.ArrayLike, batch_size: int = 8192) -> npt.N
     Fixed-point sums are exact in hardware. Keras' single precision is not once products and sums need more
     than 24 bits, as with 16-bit data and weights; then the model's own results are off by a last bit.
     """
+    events = np.asarray(x, dtype=np.float64)
+    with _in_double(model) as double:
+        starts = range(0, max(1, len(events)), batch_size)
+        values = [np.asarray(double(events[i : i + batch_size], training=False)) for i in starts]
+    return np.concatenate(values).astype(np.float32)
+
+
+def exact_layers(model: Any, x: npt.ArrayLike) -> dict[str, tuple[npt.NDArray[np.float32], int]]:
+    """Evaluate every layer of an HGQ2 model in double precision.
+
+    Returns:
+        layer name -> its values (n, \\*shape), and in how many events its input quantiser met a value out of
+        its range.
+    """
     import keras
 
-    config = _with_dtype(model.get_config(), "float64")
+    events = np.asarray(x, dtype=np.float64)
+    found: dict[str, tuple[npt.NDArray[np.float32], int]] = {}
+    with _in_double(model) as double:
+        layers = [layer for layer in double.layers if type(layer).__name__ != "InputLayer"]
+        probe = keras.Model(double.input, [layer.output for layer in layers])
+        outputs = probe(events, training=False)
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        values = {double.inputs[0].name: events}
+        values |= {layer.output.name: np.asarray(out) for layer, out in zip(layers, outputs, strict=True)}
+        for layer in layers:
+            overflows = _overflows(layer, values)
+            found[layer.name] = (values[layer.output.name].astype(np.float32), overflows)
+    return found
+
+
+def _overflows(layer: Any, values: dict[str, npt.NDArray[Any]]) -> int:
+    """Count the events in which a value at the layer's input is beyond its quantiser's range."""
+    fed = layer.input if not isinstance(layer.input, (list, tuple)) else None
+    if not getattr(layer, "_enable_iq", False) or fed is None or fed.name not in values:
+        return 0
+    given = values[fed.name]
+    quantiser = layer.iq.quantizer
+    low, high = (np.asarray(bound, dtype=np.float64) for bound in (quantiser.min, quantiser.max))
+    # A value that no bit is kept of is pruned, not out of range.
+    kept = np.asarray(quantiser.bits) > 0
+    beyond = ((given < low) | (given > high + np.exp2(-np.asarray(quantiser.f, dtype=np.float64)))) & kept
+    return int(beyond.reshape(len(given), -1).any(axis=1).sum())
+
+
+@contextlib.contextmanager
+def _in_double(model: Any) -> Iterator[Any]:
+    """Give a copy of a model that computes in double precision."""
+    import keras
+
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
     try:
-        double = type(model).from_config(config)
+        double = type(model).from_config(_with_dtype(model.get_config(), "float64"))
         double.set_weights(model.get_weights())
-        events = np.asarray(x, dtype=np.float64)
-        starts = range(0, max(1, len(events)), batch_size)
-        values = [np.asarray(double(events[i : i + batch_size], training=False)) for i in starts]
+        yield double
     finally:
         keras.config.set_dtype_policy(before)
-    return np.concatenate(values).astype(np.float32)
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:

@@ -72,16 +72,10 @@ def trace_network(model: Any) -> Network:
     Raises:
         BuildError: da4ml met something that it cannot turn into logic.
     """
-    from da4ml.converter import trace_model
-    from da4ml.trace import HWConfig
     from da4ml.types import minimal_kif
 
-    try:
-        traces = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2}, dump=True)
-        logic = _logic(traces, "final")
-        layers = _layer_costs(traces)
-    except (AssertionError, KeyError, NotImplementedError, ValueError) as bad:
-        raise BuildError(f"da4ml cannot trace the model: {type(bad).__name__} {bad}", where="da4ml") from bad
+    traces = _trace(model)
+    logic = _logic(traces, "final")
     fields_in = tuple(Field(*map(int, minimal_kif(interval))) for interval in logic.inp_qint)
     fields_out = tuple(Field(*map(int, minimal_kif(interval))) for interval in logic.out_qint)
     bits = word_bits_for(fields_in + fields_out)
@@ -89,8 +83,36 @@ def trace_network(model: Any) -> Network:
         logic,
         WordFormat(fields_in, bits, tuple(model.input_shape[1:])),
         WordFormat(fields_out, bits, tuple(model.output_shape[1:])),
-        layers,
+        _layer_costs(traces),
     )
+
+
+def trace_layers(model: Any, x: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+    """Evaluate the logic up to each layer: layer name -> its values (n, values of an event)."""
+    traces = _trace(model)
+    events = x.reshape(len(x), -1).astype(np.float64)
+    found = {}
+    for name in _layers(traces):
+        logic = _logic(traces, f"/{name}/final")
+        steps = np.array([interval.step for interval in logic.inp_qint])
+        found[name] = np.asarray(logic.predict(np.floor(events / steps) * steps, n_threads=1), np.float32)
+    return found
+
+
+def _trace(model: Any) -> dict[str, Any]:
+    """Return da4ml's variables after each layer, and the inputs and final outputs."""
+    from da4ml.converter import trace_model
+    from da4ml.trace import HWConfig
+
+    try:
+        traces: dict[str, Any] = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2}, dump=True)
+    except (AssertionError, KeyError, NotImplementedError, ValueError) as bad:
+        raise BuildError(f"da4ml cannot trace the model: {type(bad).__name__} {bad}", where="da4ml") from bad
+    return traces
+
+
+def _layers(traces: dict[str, Any]) -> list[str]:
+    return [name.split("/")[1] for name in traces if name.startswith("/") and name.endswith("/final")]
 
 
 def _logic(traces: dict[str, Any], name: str) -> Any:
@@ -104,12 +126,10 @@ def _layer_costs(traces: dict[str, Any]) -> tuple[LayerCost, ...]:
     """Take the difference of the logic up to each layer and up to the one before."""
     costs: list[LayerCost] = []
     lut = levels = 0
-    for name in traces:
-        if not (name.startswith("/") and name.endswith("/final")):
-            continue
-        logic = _logic(traces, name)
+    for name in _layers(traces):
+        logic = _logic(traces, f"/{name}/final")
         cost, depth = math.ceil(logic.cost), math.ceil(logic.latency[1])
-        costs.append(LayerCost(name.split("/")[1], max(0, cost - lut), max(0, depth - levels)))
+        costs.append(LayerCost(name, max(0, cost - lut), max(0, depth - levels)))
         lut, levels = max(lut, cost), max(levels, depth)
     return tuple(costs)
 
