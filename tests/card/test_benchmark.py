@@ -1,0 +1,27 @@
+"""The benchmark's rows are what the table needs, and keep what the course promises."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pynq")
+pytest.importorskip("hls4ml")
+PATH = Path(__file__).parent.parent / "benchmarks" / "card.py"
+
+
+def test_the_rows_keep_the_promises() -> None:
+    """Cycles do not depend on the machine, so a change that costs one is seen here; speed is far above."""
+    spec = importlib.util.spec_from_file_location("benchmark_of_card", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rows = {row["name"]: row for row in module.rows(repeats=1)}
+    assert set(rows) == {"kernel.cycles_4096", "kernel.cycles_per_event_65536", "card.events_per_s"}
+    assert rows["kernel.cycles_4096"]["ours"] <= 4096 + 300
+    assert rows["kernel.cycles_per_event_65536"]["ours"] <= 1.1
+    assert rows["card.events_per_s"]["ours"] > 500_000
+    assert all(row["ratio"] > 10 for row in rows.values())
