@@ -182,9 +182,9 @@ def _require_proofs(notebook: Any) -> None:
 @contextmanager
 def _job_folder(submission: Path, jail: Jail, student: str) -> Iterator[Path]:
     """Make the folder that one jailed run sees: the submission's files, the sockets, the kernel's command."""
-    job = Path(
-        tempfile.mkdtemp(prefix="fpgaclass-", dir="/tmp")
-    )  # short: a socket's path has 107 bytes at most
+    folder = tempfile.gettempdir()
+    folder = folder if len(folder) < 80 else "/tmp"  # a socket's path has 107 bytes at most
+    job = Path(tempfile.mkdtemp(prefix="fpgaclass-job-", dir=folder))
     try:
         work = shutil.copytree(submission, job / "work", ignore=shutil.ignore_patterns("*.ipynb"))
         person = Person("grader", GRADER_UID, "/tmp")
