@@ -27,12 +27,12 @@ def boards(as_json: Json = False) -> None:
     if as_json:
         print(json.dumps([asdict(board) for board in known], indent=2))
         return
-    table = Table("board", "what", "form", "LUT", "FF", "DSP", "BRAM", "MHz (est.)", box=None, pad_edge=False)
+    table = Table("board", "form", "LUT", "FF", "DSP", "BRAM", "MHz (est.)", box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
     for board in known:
         cells = [f"{count:,}" for count in asdict(board.resources).values()]
-        table.add_row(board.name, board.title, board.form, *cells, f"{board.clock_mhz:g}")
+        table.add_row(board.name, board.form, *cells, f"{board.clock_mhz:g}")
     Console().print(table)
 
 

