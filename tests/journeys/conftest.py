@@ -1,16 +1,25 @@
-"""A person in front of the hub: what a browser does, by HTTP and websockets."""
+"""The people of a class: somebody at a terminal, and somebody in front of a browser."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import websocket
+
+TINY = Path(__file__).parents[1] / "classroom" / "data"
 
 
 class Person:
@@ -62,7 +71,7 @@ class Person:
         session = {"path": path or "scratch.ipynb", "name": "", "type": "notebook"}
         kernel = self.call("POST", "/api/sessions", json={**session, "kernel": {"name": "python3"}})["kernel"]
         cookies = [cookie for cookie in self.web.cookies.jar if self.base.endswith(cookie.path.rstrip("/"))]
-        socket = websocket.create_connection(
+        channel = websocket.create_connection(
             f"{self.base.replace('http', 'ws', 1)}/api/kernels/{kernel['id']}/channels",
             cookie="; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies),
             header={"X-XSRFToken": self._token()},
@@ -70,26 +79,26 @@ class Person:
             timeout=300,
         )
         try:
-            return [_execute(socket, source) for source in sources]
+            return [_execute(channel, source) for source in sources]
         finally:
-            socket.close()
+            channel.close()
             self.call("DELETE", f"/api/kernels/{kernel['id']}")
 
     def _token(self) -> str:
         return self.web.cookies.get("_xsrf", default="", path=f"/user/{self.name}/") or ""
 
 
-def _execute(socket: websocket.WebSocket, source: str) -> str:
+def _execute(channel: websocket.WebSocket, source: str) -> str:
     """Send an execute_request and gather text and errors until the kernel is idle again."""
     identity = uuid.uuid4().hex
     header = {"msg_id": identity, "session": identity, "username": "", "version": "5.3", "date": ""}
     content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}}
     message = {"parent_header": {}, "metadata": {}, "channel": "shell", "buffers": []}
     message |= {"header": header | {"msg_type": "execute_request"}, "content": content}
-    socket.send(json.dumps(message))
+    channel.send(json.dumps(message))
     printed = ""
     while True:
-        answer = json.loads(socket.recv())
+        answer = json.loads(channel.recv())
         if answer["parent_header"].get("msg_id") != identity:
             continue
         if answer["msg_type"] == "stream":
@@ -100,7 +109,68 @@ def _execute(socket: websocket.WebSocket, source: str) -> str:
             return printed
 
 
+class Operator:
+    """The instructor at the terminal: each command is a process of its own, as root or as an ordinary user.
+
+    Args:
+        course: the course.yaml.
+        state: where the class keeps its things.
+        prefix: the words before each command, which make it another user's.
+    """
+
+    def __init__(self, course: Path, state: Path, prefix: list[str]) -> None:
+        self.course, self.state, self.prefix = course, state, prefix
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+
+    def does(self, verb: str, *arguments: str, **options: Any) -> Any:
+        """Run a verb of fpgaclass.classroom and return what it returned, as plain data."""
+        program = f"""
+import dataclasses, json
+from fpgaclass import classroom
+done = classroom.{verb}({str(self.course)!r}, *{arguments!r}, state={str(self.state)!r}, **{options!r})
+print(json.dumps(dataclasses.asdict(done) if dataclasses.is_dataclass(done) else done, default=str))
+"""
+        command = [*self.prefix, sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd="/")
+        assert done.returncode == 0, done.stderr
+        self.said = done.stderr
+        return json.loads(done.stdout)
+
+    def passwords(self) -> dict[str, str]:
+        """Return the logins that `up` printed, by name."""
+        lines = (line.split() for line in self.said.splitlines())
+        return {words[1]: words[2] for words in lines if words[:1] in (["student"], ["instructor"])}
+
+
 @pytest.fixture(scope="session")
 def person() -> type[Person]:
     """The class `Person`."""
     return Person
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder that other users can reach, which pytest's own is not."""
+    folder = Path(tempfile.mkdtemp(prefix="fpgaclass-journey-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def tiny_course(scratch: Path) -> Path:
+    """The course.yaml of the tiny course of tests/classroom."""
+    (scratch / "course" / "notebooks" / "01_square").mkdir(parents=True)
+    shutil.copy(TINY / "lab.txt", scratch / "course" / "notebooks" / "01_square" / "lab.py")
+    return Path(shutil.copy(TINY / "course.yaml", scratch / "course"))
+
+
+@pytest.fixture
+def operators(scratch: Path) -> Callable[..., Operator]:
+    """Make an `Operator` for a course."""
+
+    def make(course: Path, prefix: list[str] | None = None) -> Operator:
+        return Operator(course, scratch / "state", prefix or [])
+
+    return make

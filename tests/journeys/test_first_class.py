@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,63 +15,24 @@ import pytest
 from fpgaclass.classroom.sandbox import NoJail, find_jail
 
 LAB, COURSE = "01_square", "tiny101"
-TINY = Path(__file__).parents[1] / "classroom" / "data"
 PLAIN_UID = 61234
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
-class Operator:
-    """The instructor at the terminal: each command is a process of its own, as root or as an ordinary user.
-
-    Args:
-        folder: where the course and the state are.
-        prefix: the words before each command, which make it another user's.
-    """
-
-    def __init__(self, folder: Path, prefix: list[str]) -> None:
-        self.folder, self.prefix = folder, prefix
-        self.course, self.state = folder / "course" / "course.yaml", folder / "state"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-
-    def does(self, verb: str, *arguments: str, **options: Any) -> Any:
-        """Run a verb of fpgaclass.classroom and return what it returned, as plain data."""
-        program = f"""
-import dataclasses, json
-from fpgaclass import classroom
-done = classroom.{verb}({str(self.course)!r}, *{arguments!r}, state={str(self.state)!r}, **{options!r})
-print(json.dumps(dataclasses.asdict(done) if dataclasses.is_dataclass(done) else done, default=str))
-"""
-        command = [*self.prefix, sys.executable, "-c", program]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=self.folder)
-        assert done.returncode == 0, done.stderr
-        self.said = done.stderr
-        return json.loads(done.stdout)
-
-    def passwords(self) -> dict[str, str]:
-        """Return the logins that `up` printed, by name."""
-        lines = (line.split() for line in self.said.splitlines())
-        return {words[1]: words[2] for words in lines if words[:1] in (["student"], ["instructor"])}
-
-
 @pytest.fixture(params=["whoever runs the tests", "an ordinary user"])
-def operator(request: pytest.FixtureRequest) -> Iterator[Operator]:
+def operator(
+    request: pytest.FixtureRequest, tiny_course: Path, operators: Callable[..., Any]
+) -> Iterator[Any]:
     """Somebody with a course, root and not: the jails, the owners of files and the uids differ."""
-    folder = Path(tempfile.mkdtemp(prefix="fpgaclass-journey-"))
-    (folder / "course" / "notebooks" / LAB).mkdir(parents=True)
-    shutil.copy(TINY / "lab.txt", folder / "course" / "notebooks" / LAB / "lab.py")
-    shutil.copy(TINY / "course.yaml", folder / "course")
     prefix: list[str] = []
     if request.param == "an ordinary user":
         if os.geteuid() != 0:
             pytest.skip("the other half of this test ran as an ordinary user already")
-        prefix = _become_ordinary(folder)
-    operator = Operator(folder, prefix)
+        prefix = _become_ordinary(tiny_course.parents[1])
+    operator = operators(tiny_course, prefix)
     yield operator
     operator.does("down")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _become_ordinary(folder: Path) -> list[str]:
@@ -98,7 +55,7 @@ def _become_ordinary(folder: Path) -> list[str]:
     return [*view, "setpriv", *who, "env", f"HOME={folder}", "XDG_CACHE_HOME=", "PATH=/usr/bin:/bin"]
 
 
-def test_from_up_to_feedback(operator: Operator, person: Any) -> None:
+def test_from_up_to_feedback(operator: Any, person: Any) -> None:
     """What the course promises an instructor: nothing of it may need a look into the machinery."""
     status = operator.does("up", port=operator.port, foreground=False)
     passwords = operator.passwords()
@@ -127,12 +84,12 @@ def test_from_up_to_feedback(operator: Operator, person: Any) -> None:
     _look_at_formgrader(person(status["url"], "teacher", passwords["teacher"]))
 
     assert operator.does("down") is True
-    left = [p for p in psutil.process_iter(["cmdline"]) if str(operator.folder) in str(p.info["cmdline"])]
+    left = [p for p in psutil.process_iter(["cmdline"]) if str(operator.state) in str(p.info["cmdline"])]
     assert left == []
     assert operator.does("status")["url"] is None
 
 
-def _solution(operator: Operator) -> str:
+def _solution(operator: Any) -> str:
     """Return the solution as the instructor's version of the notebook has it."""
     import nbformat
 
@@ -170,7 +127,7 @@ def _work(student: Any, answer: str) -> None:
     assert teacher.status_code in (403, 404), "nor the instructor's files"
 
 
-def _restart(operator: Operator, url: str) -> None:
+def _restart(operator: Any, url: str) -> None:
     """Take the class down and up again: people go home in between."""
     assert operator.does("down") is True
     again = operator.does("up", port=operator.port, foreground=False)

@@ -1,0 +1,158 @@
+"""What people see, in a real Chromium: menus by role, the lab, the formgrader inside JupyterLab.
+
+With ``FPGACLASS_PICTURES=docs/pictures`` the course is the real one, and README's pictures are taken anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpgaclass.course import Course
+
+PICTURES = os.environ.get("FPGACLASS_PICTURES")
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.journey,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
+]
+
+
+@pytest.fixture
+def course(tiny_course: Path) -> Path:
+    """The tiny course, or the real one for README's pictures."""
+    return ROOT / "course" / "course.yaml" if PICTURES else tiny_course
+
+
+@pytest.fixture
+def page_of(tmp_path: Path) -> Iterator[Callable[[str, str, str], Any]]:
+    """Log in as somebody in a browser of their own, and give the page with JupyterLab open."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+        def open_page(url: str, name: str, password: str) -> Any:
+            page = browser.new_page(viewport={"width": 1360, "height": 850})
+            page.set_default_timeout(60_000)
+            page.goto(f"{url}/hub/login")
+            page.fill("#username_input", name)
+            page.fill("#password_input", password)
+            page.click("#login_submit")
+            page.wait_for_selector("text=Nbgrader")
+            return page
+
+        yield open_page
+        browser.close()
+    del tmp_path
+
+
+def test_what_student_and_instructor_see(
+    course: Path,
+    operators: Callable[..., Any],
+    page_of: Callable[[str, str, str], Any],
+    tmp_path: Path,
+) -> None:
+    """nbgrader shows everybody everything, and its formgrader is blank in a hub of today."""
+    pictures = Path(PICTURES).resolve() if PICTURES else tmp_path
+    operator = operators(course)
+    with _class_up(operator) as url:
+        lab = Course.load(course).labs[0].name
+        words = operator.passwords()
+        teacher = Course.load(course).instructors[0]
+        students = Course.load(course).students
+        _hand_in(operator, lab, students, teacher)
+        report = operator.does("grade", lab)
+        assert report["marks"][0]["score"] == report["marks"][0]["max_score"]
+
+        student = page_of(url, students[0], words[students[0]])
+        assert _menu(student) == ["Assignment List"]
+        _fetch_and_open(student, url, students[0], lab)
+        student.screenshot(path=pictures / "student.png")
+
+        instructor = page_of(url, teacher, words[teacher])
+        assert {"Create assignment", "Formgrader"} < set(_menu(instructor))
+        frame = _open_formgrader(instructor)
+        frame.goto(f"{url}/user/{teacher}/formgrader/manage_submissions/{lab}")
+        frame.wait_for_selector(f"text={students[0]}")
+        time.sleep(1)  # the table sorts itself after it has appeared
+        instructor.screenshot(path=pictures / "formgrader.png")
+        for name in ("student.png", "formgrader.png"):
+            assert 20_000 < (pictures / name).stat().st_size < 400_000, "README loads it each time"
+
+
+@contextmanager
+def _class_up(operator: Any) -> Iterator[str]:
+    try:
+        yield operator.does("up", port=operator.port, foreground=False)["url"]
+    finally:
+        operator.does("down")
+
+
+def _hand_in(operator: Any, lab: str, students: tuple[str, ...], teacher: str) -> None:
+    """Put submissions into the boxes: all right, half of it right, nothing done."""
+    import nbformat
+
+    course = Course.load(operator.course)
+    boxes = operator.state / "exchange" / course.course_id
+    source = operator.state / "homes" / teacher / course.course_id / "source" / lab / f"{lab}.ipynb"
+    answers = {cell.id: cell.source for cell in nbformat.read(source, 4).cells}
+    for student, part in zip(students, (1.0, 0.5, 0.0), strict=False):
+        notebook = nbformat.read(boxes / "outbound" / lab / f"{lab}.ipynb", 4)
+        tasks = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]
+        for cell in tasks[: round(part * len(tasks))]:
+            cell.source = answers[cell.id]
+        stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+        folder = boxes / "inbound" / student / f"{student}+{lab}+{stamp}+x"
+        folder.mkdir()
+        nbformat.write(notebook, folder / f"{lab}.ipynb")
+        (folder / "timestamp.txt").write_text(stamp)
+        (folder / "submission_secret.txt").write_text(f"of {student}")
+
+
+def _menu(page: Any) -> list[str]:
+    """Open the menu Nbgrader and return its entries."""
+    page.click("text=Nbgrader")
+    page.wait_for_selector(".lm-Menu-item")
+    entries = sorted(text.strip() for text in page.locator(".lm-Menu-itemLabel").all_inner_texts())
+    page.keyboard.press("Escape")
+    return [entry for entry in entries if entry]
+
+
+def _fetch_and_open(page: Any, url: str, student: str, lab: str) -> None:
+    """Fetch the lab from the assignment list, open it and run it to the first task."""
+    page.click("text=Nbgrader")
+    page.click("text=Assignment List")
+    page.click("button:has-text('Fetch')")
+    page.wait_for_selector("button:has-text('Submit')")
+    page.goto(f"{url}/user/{student}/lab/tree/{lab}/{lab}.ipynb")
+    page.wait_for_selector(".jp-NotebookPanel .jp-MarkdownOutput h1")
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    page.wait_for_selector(".jp-OutputArea-output:has-text('NotImplementedError')", state="attached")
+    heading = page.locator(".jp-MarkdownOutput h2").nth(1)
+    if heading.count():
+        heading.scroll_into_view_if_needed()
+        page.wait_for_selector(".jp-OutputArea-output img", state="attached")
+    time.sleep(3)  # figures and fonts settle
+
+
+def _open_formgrader(page: Any) -> Any:
+    """Open the formgrader from the menu and return its frame, which must have something in it."""
+    page.click("text=Nbgrader")
+    page.click(".lm-Menu-itemLabel:text-is('Formgrader')")
+    page.frame_locator("iframe").locator("text=Manage Assignments").first.wait_for()
+    return next(frame for frame in page.frames if "formgrader" in frame.url)
