@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fpgaclass.cohort.database import now
-from fpgaclass.cohort.errors import AuthError, CapacityError, LostError, ProviderError, QuotaError
+from fpgaclass.cohort.errors import (
+    AuthError,
+    CapacityError,
+    LostError,
+    ProviderError,
+    QuotaError,
+    RefusedError,
+)
 from fpgaclass.cohort.plan import Plan, Resource
 from fpgaclass.cohort.port import Found, Marker, Order, Provider, SpentTokenError
 from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, Row, State
@@ -132,7 +139,8 @@ class Apply:
         for key, row in list(self._rows.items()):
             if key not in self._plan._by_key:
                 continue
-            live = there.pop(key, [])
+            # A machine's own disk may carry its key; it comes and goes with the machine.
+            live = [found for found in there.pop(key, []) if found.kind == row.kind]
             if live:
                 surplus += self._take(row, live)
             elif row.state in (CREATED, READY) and not _within(row.created, self._able.grace_s):
@@ -219,6 +227,9 @@ class Apply:
         except AuthError:
             self._stop.set()
             raise
+        except RefusedError as trouble:
+            self._stop.set()
+            self._fail(resource, trouble)
         except ProviderError as trouble:
             self._fail(resource, trouble)
 

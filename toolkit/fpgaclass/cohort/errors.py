@@ -12,6 +12,7 @@
         ├── QuotaError         the account's limit: ask for more, or plan less
         ├── ThrottleError      too many calls: wait and repeat
         ├── AuthError          no, or no longer, allowed: nothing else will work either
+        ├── RefusedError       the request itself is wrong: it would fail for everybody
         ├── GoneError          what was named does not exist (any more)
         └── LostError          no answer came: it may or may not have happened
 """
@@ -83,6 +84,12 @@ class AuthError(ProviderError):
     """The credentials are missing, expired or too weak."""
 
     kind = "auth"
+
+
+class RefusedError(ProviderError):
+    """The request is wrong, whoever sends it; sending it for the others is of no use."""
+
+    kind = "refused"
 
 
 class GoneError(ProviderError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from fpgaclass.cohort.engine import Event, Listener, ignore
@@ -35,20 +35,20 @@ class Removed:
 
 def remove_all(
     provider: Provider,
-    look: Callable[[], Sequence[Found]],
+    look: Callable[[Collection[Kind] | None], Sequence[Found]],
     *,
     also: Sequence[Found] = (),
     grace_s: float = 0.0,
     timeout_s: float = 900.0,
     listener: Listener | None = None,
 ) -> Removed:
-    """Remove what ``look`` shows until it shows nothing.
+    """Remove what ``look`` shows until it shows nothing; that last look is the audit.
 
     Args:
         provider: where.
-        look: returns what is still there.
+        look: returns what is still there, of some kinds or of all.
         also: what the state knows of and the inventory may not show, for instance because somebody took the
-            tags off; removed once.
+            tags off.
         grace_s: look for so long even if nothing shows: what was made a moment ago may not be listed yet.
         timeout_s: give up after so long.
         listener: is told of each removal.
@@ -58,26 +58,47 @@ def remove_all(
         AuthError: the credentials ended meanwhile.
     """
     started = time.monotonic()
-    tell = listener or ignore
-    tries: dict[str, int] = {}
-    errors: dict[str, ProviderError] = {}
+    deadline = started + timeout_s
     gone: dict[str, tuple[Kind, str, str]] = {}
-    known = list(also)
+    failures = 0
+    there = list(look(None))
+    due = there + _unlisted(also, there)
     while True:
-        there = list(look())
-        shown = {found.id for found in there}
-        known = [found for found in known if found.id not in shown]
-        if not there and not known:
-            if time.monotonic() - started >= grace_s:
-                return Removed(tuple(gone.values()), time.monotonic() - started)
+        errors: dict[str, ProviderError] = {}
+        for stage in sorted({_STAGE[found.kind] for found in due}):
+            members = [found for found in due if _STAGE[found.kind] == stage]
+            errors |= _remove(provider, look, members, deadline, gone, listener or ignore)
+        there = list(look(None))
+        due = there + _unlisted([found for found in also if found.id in errors], there)
+        failures += bool(errors)
+        if not due and time.monotonic() - started >= grace_s:
+            return Removed(tuple(gone.values()), time.monotonic() - started)
+        if due and (failures >= _TRIES or time.monotonic() > deadline):
+            raise _leftover(provider, due, errors)
+        if due and (errors or all(found.status == "leaving" or found.busy for found in due)):
+            time.sleep(provider.capabilities.poll_s * max(1, min(failures, 3)))
+        elif not due:
             time.sleep(min(0.2, grace_s))
-            continue
-        waiting = [found for found in there if tries.get(found.id, 0) < _TRIES]
-        if (not waiting and not known) or time.monotonic() - started > timeout_s:
-            raise _leftover(provider, there, errors)
-        stage = min((_STAGE[found.kind] for found in waiting + known), default=0)
-        due = [f for f in waiting if f.status != "leaving" and not f.busy and _STAGE[f.kind] <= stage]
-        due += [found for found in known if _STAGE[found.kind] <= stage]
+
+
+def _unlisted(known: Sequence[Found], there: Sequence[Found]) -> list[Found]:
+    listed = {found.id for found in there}
+    return [found for found in known if found.id not in listed]
+
+
+def _remove(
+    provider: Provider,
+    look: Callable[[Collection[Kind] | None], Sequence[Found]],
+    members: Sequence[Found],
+    deadline: float,
+    gone: dict[str, tuple[Kind, str, str]],
+    tell: Listener,
+) -> dict[str, ProviderError]:
+    """Remove the things of one stage, and wait for its machines to be really gone."""
+    errors: dict[str, ProviderError] = {}
+    due = [found for found in members if found.status != "leaving" and not found.busy]
+    waiting = any(found.kind == "machine" for found in members)
+    while True:
         failed = provider.delete(due) if due else {}
         for found in due:
             trouble = failed.get(found.id)
@@ -85,15 +106,13 @@ def remove_all(
                 raise trouble
             if trouble is None:
                 gone[found.id] = (found.kind, found.marker.key, found.id)
-                known = [other for other in known if other.id != found.id]
                 tell(Event(found.marker.key, "", "deleted"))
-            else:
-                tries[found.id] = tries.get(found.id, 0) + 1
-                errors[found.id] = trouble
-                if found in known and tries[found.id] >= _TRIES:
-                    raise _leftover(provider, [*there, found], errors)
-        if failed or not due or any(found.kind == "machine" for found in due):
-            time.sleep(provider.capabilities.poll_s)
+        errors |= failed
+        machines = [m for m in (look({"machine"}) if waiting else ()) if m.id not in errors]
+        if not machines or time.monotonic() > deadline:
+            return errors
+        due = [found for found in machines if found.status != "leaving" and not found.busy]
+        time.sleep(provider.capabilities.poll_s)
 
 
 def _leftover(provider: Provider, there: Sequence[Found], errors: dict[str, ProviderError]) -> LeftoverError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fpgaclass.cohort import keys
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.engine import Applied, Apply, Listener
-from fpgaclass.cohort.errors import CohortError, LeftoverError, PlanRefusedError
+from fpgaclass.cohort.errors import CohortError, PlanRefusedError
 from fpgaclass.cohort.plan import Kind, Plan
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
@@ -43,7 +43,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Destroyed:
-    """What a destroy removed, and the audit after it: ``audit`` is what is left, and is empty."""
+    """What a destroy removed; ``audit`` is what its last look at the cloud showed, and is empty."""
 
     cohort: str
     things: tuple[tuple[Kind, str, str], ...]
@@ -225,22 +225,18 @@ def destroy(
         unsure = known is None or any(row.state == "intent" for row in rows)
         done = remove_all(
             cloud,
-            lambda: cloud.inventory(name),
+            lambda kinds: cloud.inventory(name, kinds),
             also=also,
             grace_s=cloud.capabilities.grace_s if unsure else 0.0,
             timeout_s=timeout_s,
             listener=listener,
         )
-        audit = cloud.inventory(name)
-        if audit:
-            what = f"{len(audit)} things of {name} appeared after they were removed"
-            raise LeftoverError(what, where=cloud.name, next_step="run destroy again")
         if known:
             left = [row.key for row in rows if row.state != DELETED]
             state.set(writer, left, state=DELETED, error="", ended=now())
             state.phase(writer, "destroyed")
         keys.remove_key(name)
-    return Destroyed(name, done.things, done.seconds, audit)
+    return Destroyed(name, done.things, done.seconds, ())
 
 
 def sweep(
@@ -278,7 +274,9 @@ def sweep(
     doomed = [found for found in there if dead(found)]
     others = [found for found in there if not dead(found) and found.marker.cohort not in cohorts]
     if doomed and not dry_run:
-        remove_all(cloud, lambda: [f for f in cloud.inventory(None) if dead(f)], listener=listener)
+        remove_all(
+            cloud, lambda kinds: [f for f in cloud.inventory(None, kinds) if dead(f)], listener=listener
+        )
     living = len(there) - len(doomed) - len(others)
     return Swept(tuple(map(_entry, doomed)), tuple(map(_entry, others)), living)
 
