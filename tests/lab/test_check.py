@@ -99,6 +99,7 @@ def test_an_object_equal_to_everything_is_not_believed() -> None:
         ([1.0, 2.0], [1, 2], "whole numbers are needed"),
         ([1, 2], [1, 2, 3], "shape (2,), and (3)"),
         (4, 3, "is 4; expected 3"),
+        (np.uint32([5]), np.uint32([0x5FFFF]), "is 0x00000005 where 0x0005ffff is expected"),
         ("u50", "u250", "is u50; expected u250"),
     ],
 )

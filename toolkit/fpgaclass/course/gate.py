@@ -144,8 +144,11 @@ def _autograded(jobs_by_name: dict[str, Job], jobs: int) -> Iterator[tuple[str, 
     # Spawned and not forked: nbgrader changes the working directory, and forks of threads hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(jobs_by_name)), mp_context=context) as pool:
-        waiting = {pool.submit(autograde, job): name for name, job in jobs_by_name.items()}
         try:
+            # The first one alone: it trains and builds what the others then find in the cache.
+            first, *others = jobs_by_name
+            yield first, pool.submit(autograde, jobs_by_name[first]).result()
+            waiting = {pool.submit(autograde, jobs_by_name[name]): name for name in others}
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
         except BaseException:

@@ -5,5 +5,6 @@ from fpgaclass.lab.check import CheckError
 from fpgaclass.lab.quiet import quiet
 from fpgaclass.lab.reproducible import reproducible
 from fpgaclass.lab.seeds import student_seed
+from fpgaclass.lab.training import train
 
-__all__ = ["CheckError", "check", "quiet", "reproducible", "student_seed"]
+__all__ = ["CheckError", "check", "quiet", "reproducible", "student_seed", "train"]

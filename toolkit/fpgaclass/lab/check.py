@@ -101,13 +101,11 @@ def close(
     slip = _usual_slip(have, target, allowed)
     unit = f" {unit}" if unit else ""
     if have.ndim == 0:
-        text = f"{name} is {_short(have)}{unit}; expected {_short(target)} ± {_short(allowed)}.{slip}"
-        raise CheckError(text)
+        raise CheckError(f"{name} is {_short(have)}{unit}; expected {_within(target, allowed)}.{slip}")
     worst = np.unravel_index(np.argmax(np.abs(have - target) - allowed), have.shape)
     raise CheckError(
         f"{name} is off in {int(wrong.sum())} of {wrong.size} values; the worst, [{_place(worst)}], is"
-        f" {_short(have[worst])}{unit} where {_short(target[worst])} ± {_short(allowed[worst])}"
-        f" is expected.{slip}"
+        f" {_short(have[worst])}{unit} where {_within(target[worst], allowed[worst])} is expected.{slip}"
     )
 
 
@@ -131,11 +129,11 @@ def equal(name: str, got: Any, expected: Any) -> None:
     if not np.any(wrong):
         return
     if want.ndim == 0:
-        raise CheckError(f"{name} is {have[()]!s}; expected {want[()]!s}.")
+        raise CheckError(f"{name} is {_exact(have[()])}; expected {_exact(want[()])}.")
     first = tuple(int(n) for n in np.argwhere(wrong)[0])
     raise CheckError(
         f"{name} differs in {int(np.sum(wrong))} of {want.size} values; the first, [{_place(first)}],"
-        f" is {have[first]!s} where {want[first]!s} is expected."
+        f" is {_exact(have[first])} where {_exact(want[first])} is expected."
     )
 
 
@@ -215,6 +213,17 @@ def _usual_slip(have: Any, want: Any, allowed: Any) -> str:
     if (np.abs(np.abs(have) - np.abs(want)) <= allowed).all():
         return " The sizes are right and some signs are not."
     return ""
+
+
+def _within(target: Any, allowed: Any) -> str:
+    # A tolerance for the last bits of floating point tells a student nothing.
+    tight = float(allowed) <= 1e-8 * max(1.0, abs(float(target)))
+    return f"{float(target):.6g}" if tight else f"{_short(target)} ± {_short(allowed)}"
+
+
+def _exact(value: Any) -> str:
+    """Return a value in full; words (unsigned numbers) in hexadecimal, where their halves can be seen."""
+    return f"{value:#0{2 + 2 * value.itemsize}x}" if value.dtype.kind == "u" else str(value)
 
 
 def _place(index: Iterable[Any]) -> str:
