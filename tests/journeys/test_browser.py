@@ -143,11 +143,22 @@ def _fetch_and_open(page: Any, url: str, student: str, lab: str) -> None:
     page.click(".lm-MenuBar-itemLabel:text-is('Run')")
     page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
     page.wait_for_selector(".jp-OutputArea-output:has-text('NotImplementedError')", state="attached")
-    heading = page.locator(".jp-MarkdownOutput h2").nth(1)
-    if heading.count():
-        heading.scroll_into_view_if_needed()
-        page.wait_for_selector(".jp-OutputArea-output img", state="attached")
-    time.sleep(3)  # figures and fonts settle
+    if PICTURES:
+        _scroll_to_figure(page)
+
+
+def _scroll_to_figure(page: Any) -> None:
+    """Show the first figure; JupyterLab makes a cell's elements only when it comes near to view."""
+    page.locator(".jp-MarkdownOutput h1").scroll_into_view_if_needed()
+    page.mouse.move(800, 500)
+    figure = page.locator(".jp-OutputArea-output img").first
+    for _ in range(60):
+        box = figure.bounding_box() if figure.count() else None
+        if box and box["y"] + box["height"] < 800:
+            break
+        page.mouse.wheel(0, 80)
+        time.sleep(0.2)
+    time.sleep(2)  # formulas and fonts settle
 
 
 def _open_formgrader(page: Any) -> Any:

@@ -126,8 +126,11 @@ def ensure_course(layout: Layout, course: Course, students: Sequence[str]) -> tu
     with nbgrader_api(layout) as api:
         _ensure_gradebook(layout)
         with api.gradebook as gradebook:
+            known = {student.id for student in gradebook.students}
             for student in students:
-                gradebook.update_or_create_student(student)
+                if student not in known:
+                    # the formgrader shows "None, None" for somebody without names
+                    gradebook.add_student(student, first_name=student.capitalize(), last_name="Student")
         for name in new:
             release_lab(layout, course, name, api)
             before[name] = digests[name]
