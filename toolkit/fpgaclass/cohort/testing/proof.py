@@ -1,6 +1,7 @@
 """The proof for the two clouds: ``python -m fpgaclass.cohort.testing.proof aws`` or ``infn``.
 
-A share of the cases (``--share 0/2``) runs in a process of its own; a leak can be planted, which must be found.
+A share of the cases (``--share 0/2``) runs in a process of its own; a fault of ours can be planted, which the
+proof must find.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def prove(
     modes: Sequence[str] = MODES,
     recoveries: Sequence[str] = ("resume", "destroy", "state lost"),
     verbs_cut: Sequence[str] = ("apply", "destroy"),
+    only: str = "",
+    lag_s: float = 0.0,
 ) -> Proof:
     """Run the matrix on one of the clouds.
 
@@ -62,7 +65,8 @@ def prove(
         provider: ``aws`` or ``infn``.
         share: (which, of how many) parts of the cases.
         plant: break the engine's safety on purpose: ``no token``, ``no tags`` or ``no look``.
-        modes, recoveries, verbs_cut: which cases.
+        modes, recoveries, verbs_cut, only: which cases.
+        lag_s: how long a new machine of AWS is not listed.
     """
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "proof")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "proof")
@@ -77,9 +81,9 @@ def prove(
         path.write_text(f"name: {name}\nroster: roster.csv\nhours: 4\npublic_key: key.pub\n{text}")
         return path
 
-    with _planted(plant), _cloud(provider) as (cloud, adapter):
-        matrix = FaultMatrix(cloud, adapter, write)
-        return matrix.run(share=share, modes=modes, recoveries=recoveries, verbs_cut=verbs_cut)
+    with _planted(plant), _cloud(provider, 2 * lag_s) as (cloud, adapter):
+        matrix = FaultMatrix(cloud, adapter, write, rules={"lag_s": lag_s} if lag_s else {})
+        return matrix.run(share=share, modes=modes, recoveries=recoveries, verbs_cut=verbs_cut, only=only)
 
 
 def prove_in_parallel(provider: str, processes: int = 2) -> tuple[Proof, ...]:
@@ -100,12 +104,12 @@ def prove_in_parallel(provider: str, processes: int = 2) -> tuple[Proof, ...]:
 
 
 @contextmanager
-def _cloud(provider: str) -> Iterator[tuple[Any, Any]]:
+def _cloud(provider: str, grace_s: float) -> Iterator[tuple[Any, Any]]:
     if provider == "aws":
         from fpgaclass.cohort.providers.aws import AwsProvider
         from fpgaclass.cohort.testing.aws import FakeAws
 
-        tokens = Capabilities(frozenset({"machine", "volume", "expiry"}), 0.0, 1000.0, 1, 0.01)
+        tokens = Capabilities(frozenset({"machine", "volume", "expiry"}), grace_s, 1000.0, 1, 0.01)
         with FakeAws() as aws:
             yield aws, AwsProvider("eu-central-1", endpoint=aws.endpoint, capabilities=tokens)
     else:
@@ -123,22 +127,20 @@ def _planted(plant: str) -> Iterator[None]:
     """Take one of the safeties out, to see that the proof notices."""
     from fpgaclass.cohort.engine import Apply
 
-    if plant == "no token":
-        # A new token for each call is what a library makes that does not think of crashes; and it does not look.
-        target, name, broken = Order, "token", property(lambda _: os.urandom(12).hex())
-    elif plant == "no tags":
-        target, name, broken = Marker, "tags", lambda _: {}  # type: ignore[assignment]
-    elif plant == "no look":
-        target, name, broken = Apply, "_look", lambda *_: False  # type: ignore[assignment]
-    else:
-        yield
-        return
-    good = target.__dict__[name]
-    setattr(target, name, broken)
+    broken: dict[str, list[tuple[type, str, Any]]] = {
+        "": [],
+        "no token": [(Order, "token", property(lambda _: os.urandom(12).hex()))],
+        "no tags": [(Marker, "tags", lambda _: {})],
+        "no look": [(Apply, "_look", lambda *_: False), (Apply, "_refresh", lambda _: None)],
+    }
+    good = [(owner, name, owner.__dict__[name]) for owner, name, _ in broken[plant]]
+    for owner, name, value in broken[plant]:
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        setattr(target, name, good)
+        for owner, name, value in good:
+            setattr(owner, name, value)
 
 
 def main() -> int:

@@ -1,0 +1,46 @@
+"""Nothing is orphaned or double, wherever apply or destroy is cut; and the proof itself can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from fpgaclass.cohort.testing.proof import prove, prove_in_parallel
+
+pytest.importorskip("moto", reason="moto is not installed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("provider", "least"), [("infn", 100), ("aws", 400)])
+def test_every_call_can_be_cut(provider: str, least: int) -> None:
+    """SIGKILL and lost answers, before and after each call, and three recoveries; the cloud is the judge."""
+    proofs = prove_in_parallel(provider)
+    assert sum(proof.cases for proof in proofs) >= least
+    assert [bad for proof in proofs for bad in proof.bad] == []
+
+
+AFTER = ("lost-after", "kill-after")
+
+
+def test_the_proof_notices_a_missing_token() -> None:
+    """A new machine is not listed at once: only the token then keeps a repeated call from making a second."""
+    asked = {"modes": AFTER, "recoveries": ("resume",), "verbs_cut": ("apply",), "only": "RunInstances"}
+    assert prove("aws", lag_s=0.6, **asked).bad == ()  # type: ignore[arg-type]
+    planted = prove("aws", lag_s=0.6, plant="no token", **asked)  # type: ignore[arg-type]
+    assert planted.bad
+    assert all("double after resume" in what for _, what in planted.bad)
+
+
+@pytest.mark.parametrize("provider", ["aws", "infn"])
+def test_the_proof_notices_missing_tags(provider: str) -> None:
+    """With the state lost, tags are all there is; without them the machines stay and cost."""
+    call = "RunInstances" if provider == "aws" else "POST"
+    asked = {"modes": ("kill-after",), "recoveries": ("state lost",), "verbs_cut": ("apply",), "only": call}
+    left = [what for case, what in prove(provider, plant="no tags", **asked).bad if case.call]  # type: ignore[arg-type]
+    assert left
+    assert all("left: {'machine '" in what for what in left)
+
+
+def test_the_proof_notices_a_missing_look() -> None:
+    """The Orchestrator takes no token: who repeats a lost POST without looking has two machines."""
+    asked = {"modes": AFTER, "recoveries": ("resume",), "verbs_cut": ("apply",), "only": "POST"}
+    assert prove("infn", plant="no look", **asked).bad  # type: ignore[arg-type]
