@@ -86,6 +86,7 @@ def test_the_rate_of_a_perfect_measurement_is_what_lies_above() -> None:
     r = muon.rate(TRUTH, TRUTH, (5, 10, 20, 40), weight)
     expected = [weight[t <= TRUTH].sum() / weight.sum() for t in (5, 10, 20, 40)]
     np.testing.assert_allclose(r.ideal, expected)
+    assert muon.rate(TRUTH, TRUTH, 20, weight).rate.tolist() == [r.rate[2]], "one threshold, without brackets"
     np.testing.assert_allclose(r.rate, expected, rtol=0.01)
     assert np.all(r.error < 0.05 * r.rate)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
-from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
 
 class DescribedFigure(Figure):
-    """A Figure with ``alt_text``, which Jupyter writes into the page beside the picture.
+    """A Figure with ``alt_text``, which Jupyter writes into the page as the picture's alternative text.
 
     It needs no pyplot and no backend: nothing global changes, and nothing stays open.
     """
@@ -21,8 +22,13 @@ class DescribedFigure(Figure):
         self,
         include: Any = None,  # noqa: ARG002  (IPython passes both by name)
         exclude: Any = None,  # noqa: ARG002
-    ) -> tuple[Mapping[str, bytes], Mapping[str, Mapping[str, str]]]:
-        """What Jupyter shows: the picture, and its alternative text as metadata."""
+    ) -> dict[str, str]:
+        """What Jupyter shows: an image element, since its own PNG output has no place for a description."""
         png = io.BytesIO()
         self.savefig(png, format="png", dpi=90, bbox_inches="tight")
-        return {"image/png": png.getvalue()}, {"image/png": {"alt": self.alt_text}}
+        data = base64.b64encode(png.getvalue()).decode()
+        image = (
+            f'<img alt="{html.escape(self.alt_text)}" style="max-width:100%" '
+            f'src="data:image/png;base64,{data}">'
+        )
+        return {"text/html": image, "text/plain": self.alt_text}

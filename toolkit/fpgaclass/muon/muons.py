@@ -27,8 +27,8 @@ class Muons:
         phi: (n,) float32, true azimuth at the vertex in rad, in [0, 2 pi).
         charge: (n,) int8, +1 or -1.
         stub_phi: (n, 4) int16, azimuth from the sector's centre in steps of 1/4096 rad.
-        stub_phi_b: (n, 4) int16, bending angle in steps of 1/512 rad, -512 to 511. Negative for mu+ of
-            more than some 7 GeV.
+        stub_phi_b: (n, 4) int16, bending angle in steps of 1/512 rad, -512 to 511. Negative for mu+
+            (in MB4 below some 10 GeV positive: the yoke has bent it back beyond the radial direction).
         quality: (n, 4) int8, 2 and 3 low, 4 to 6 high; -1 where there is no stub.
         sector: (n, 4) int8, 1 to 12; 0 where there is no stub.
         wheel: (n, 4) int8, -2 to 2; 0 where there is no stub.

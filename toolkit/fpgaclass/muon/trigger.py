@@ -184,7 +184,7 @@ def minimum_bias_weight(muons: Muons) -> _Doubles:
 def rate(
     pt_true: Any,
     pt_reco: Any,
-    thresholds: Sequence[float] = (5, 7, 10, 14, 18, 22, 25, 30, 40, 50),
+    thresholds: float | Sequence[float] = (5, 7, 10, 14, 18, 22, 25, 30, 40, 50),
     weight: Any = None,
     *,
     plateau: float = 0.9,
@@ -198,7 +198,7 @@ def rate(
     Args:
         pt_true: (n,) true pT in GeV.
         pt_reco: (n,) or (n, 1) assigned pT in GeV.
-        thresholds: GeV.
+        thresholds: GeV, one or several.
         weight: (n,) weights, usually ``minimum_bias_weight(muons)``; None weighs all muons alike.
         plateau: efficiency at the threshold.
 
@@ -208,7 +208,7 @@ def rate(
     truth, reco = check_pair(pt_true, pt_reco)
     weights = check_weight(weight, len(truth))
     weights = weights / weights.sum()
-    at = np.array([check_threshold(t) for t in thresholds])
+    at = np.array([check_threshold(float(t)) for t in np.atleast_1d(np.asarray(thresholds, np.float64))])
     cuts = np.array([cut_at(truth, reco, float(t), plateau) for t in at])
     accepted = [np.where(reco >= c, weights, 0.0) for c in cuts]
     return Rate(
