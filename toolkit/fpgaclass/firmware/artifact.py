@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.core import FirmwareError, atomic_directory
-from fpgaclass.firmware.emulation import LIBRARY, emulate
+from fpgaclass.firmware.emulation import LIBRARY as EMULATION
+from fpgaclass.firmware.emulation import emulate
 from fpgaclass.firmware.lattice import BITSTREAM
 from fpgaclass.firmware.network import interpret
 from fpgaclass.firmware.report import Report
+from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, run_vector
 from fpgaclass.firmware.words import Field, WordFormat
 
 MANIFEST = "manifest.json"
@@ -72,7 +74,7 @@ class Firmware:
     """A built network: hand ``path`` to ``pynq.Overlay``, ``encode`` what goes in, ``decode`` what comes out.
 
     Attributes:
-        folder: holds manifest.json, the card file, ``hls/``, ``rtl/``, ``reports/`` and ``model.keras``.
+        folder: holds manifest.json, model.keras, the card file, ``hls/``, ``rtl/``, ``software/``, ``reports/``.
         manifest: what it is.
         report: what it costs.
 
@@ -151,11 +153,14 @@ class Firmware:
 
     def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Evaluate the network's logic in software: the card's results, without a card and without cycles."""
+        library = self.folder / SOFTWARE / LIBRARY
+        if library.is_file():
+            return run_vector(library, self.inputs, self.outputs, x)
         return interpret(self._logic, self.inputs, self.outputs, x)
 
     def emulate(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Run hls4ml's C++ of the model: what high-level synthesis would be given."""
-        return emulate(self.folder / "hls" / LIBRARY, x, len(self.inputs.fields), self.outputs.shape)
+        return emulate(self.folder / "hls" / EMULATION, x, len(self.inputs.fields), self.outputs.shape)
 
     def save(self, folder: str | Path) -> Firmware:
         """Copy the firmware into a folder of yours, which must not exist yet."""

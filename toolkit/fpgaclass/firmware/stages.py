@@ -20,6 +20,7 @@ from fpgaclass.firmware.models import exact_predict
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
+from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, compile_vector, run_vector, write_vector
 from fpgaclass.firmware.verify import Agreement, run_kernel, spread_events, verify
 
 MODEL_FILE = "model.keras"
@@ -46,7 +47,7 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
     design = make_design(network, rtl, board, {**about, "stages": rtl.stages})
     with ThreadPoolExecutor(3) as pool:
         implemented = pool.submit(_implement, network, rtl, board, folder)
-        emulation = pool.submit(_compile_emulation, folder / "hls")
+        emulation = pool.submit(_compile_software, network, folder)
         kernel = pool.submit(compile_kernel, design)
         library = emulation.result()
         kernel.result()
@@ -104,15 +105,15 @@ def check_agreement(
     """Compare the model with hls4ml's emulation, the logic and the Verilated kernel, event by event."""
     expected = exact_predict(model, events)
     inputs, outputs = network.inputs, network.outputs
-    return verify(
-        expected,
-        {
-            "hls4ml emulation": lambda: emulate(library, events, len(inputs.fields), outputs.shape),
-            "RTL interpreter": lambda: network.predict(events),
-            "Verilated kernel": lambda: outputs.decode(run_kernel(design, inputs.encode(events), outputs)),
-        },
-        where,
-    )
+    stages = {
+        "hls4ml emulation": lambda: emulate(library, events, len(inputs.fields), outputs.shape),
+        "RTL interpreter": lambda: network.predict(events),
+        "Verilated kernel": lambda: outputs.decode(run_kernel(design, inputs.encode(events), outputs)),
+    }
+    software = where / SOFTWARE / LIBRARY
+    if software.is_file():
+        stages["predict"] = lambda: run_vector(software, inputs, outputs, events)
+    return verify(expected, stages, where)
 
 
 def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) -> Report:
@@ -152,6 +153,11 @@ def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) ->
     )
 
 
-def _compile_emulation(folder: Path) -> Path:
-    with stage("emulation", "C++ compiler"):
-        return compile_hls(folder)
+def _compile_software(network: Network, folder: Path) -> Path:
+    software = folder / SOFTWARE
+    software.mkdir()
+    with stage("software of the network", "C++ compiler"):
+        if write_vector(network.logic, software):
+            compile_vector(software)
+    with stage("hls4ml's emulation", "C++ compiler"):
+        return compile_hls(folder / "hls")
