@@ -19,9 +19,20 @@ MAY_CALL = {
     "lab": {"core", "muon", "card", "firmware"},
     "course": {"core", "lab"},
     "classroom": {"core", "course"},
-    "cli": {"core", "muon", "card", "firmware", "lab", "course", "classroom"},
+    "cohort": {"core", "course"},
+    "cli": {"core", "muon", "card", "firmware", "lab", "course", "classroom", "cohort"},
 }
-HEAVY = ("boto3", "ansible", "pynq", "tensorflow", "keras", "hls4ml", "nbgrader", "jupyterhub")
+HEAVY = (
+    "boto3",
+    "openstack",
+    "ansible_runner",
+    "pynq",
+    "tensorflow",
+    "keras",
+    "hls4ml",
+    "nbgrader",
+    "jupyterhub",
+)
 ROOMS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 
 

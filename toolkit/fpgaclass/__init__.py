@@ -4,6 +4,7 @@ The rooms of the package, top to bottom; each calls only those below it:
 
 - ``cli``: the command line; one verb, one library function.
 - ``classroom``: the hub, the exchange, grading, feedback.
+- ``cohort``: seats in the cloud: plan, apply, destroy, leases of cards.
 - ``course``: the course definition and the labs; what students get, and the gate each lab must pass.
 - ``lab``: what a student's notebook imports.
 - ``card``: the virtual card inside the real ``pynq`` package, and ``measure``.

@@ -74,7 +74,7 @@ class Firmware:
     """A built network: hand ``path`` to ``pynq.Overlay``, ``encode`` what goes in, ``decode`` what comes out.
 
     Attributes:
-        folder: holds manifest.json, model.keras, the card file, ``hls/``, ``rtl/``, ``software/``, ``reports/``.
+        folder: holds manifest.json, model.keras, the card file, and a folder for each stage.
         manifest: what it is.
         report: what it costs.
 
