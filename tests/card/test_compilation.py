@@ -33,6 +33,15 @@ def test_a_kernel_compiles_once(standin: Any, sum_library: Path, capfd: pytest.C
     assert capfd.readouterr().err == "", "nothing is done, so nothing is shown"
 
 
+def test_a_deleted_library_is_made_again(standin: Any, own_cache: Path, monkeypatch: Any) -> None:
+    """The error about a bad library says to delete it: that must then be enough."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(own_cache))
+    library = compile_kernel(standin.moody_design())
+    library.unlink()
+    assert compile_kernel(standin.moody_design()) == library
+    KernelSimulator(library)
+
+
 def test_a_compilation_shows_its_stage(
     standin: Any, own_cache: Path, monkeypatch: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:

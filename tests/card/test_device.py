@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -278,6 +279,18 @@ def test_a_buffer_that_is_too_small_is_a_bus_error(overlay: Any) -> None:
     overlay.krnl_rtl_1.call(x, y, x.size, y.size)  # the card works on
 
 
+def test_a_freed_buffer_is_out_of_reach(overlay: Any) -> None:
+    """Its pages may be another buffer's by now; on hardware this reads whatever is there."""
+    x, y = _buffers(overlay, _events(64))
+    overlay.krnl_rtl_1.call(x, y, x.size, y.size)
+    address = x.device_address
+    x.freebuffer()
+    with pytest.raises(BusError, match=hex(address)):
+        overlay.krnl_rtl_1.call(x, y, x.size, y.size)
+    with pytest.raises(CardError, match="freed"):
+        x.sync_to_device()
+
+
 def test_the_wrong_bank_is_a_bus_error(overlay: Any) -> None:
     """A kernel is wired to banks; a buffer in another one cannot be reached, on hardware either."""
     x, _ = _buffers(overlay, _events(64))
@@ -402,6 +415,24 @@ def test_the_number_of_cards_is_set_by_the_environment() -> None:
         "import fpgaclass.card, pynq, warnings; warnings.simplefilter('ignore'); print(pynq.Device.devices)"
     )
     assert _run(code, FPGACLASS_CARDS="0").strip() == "[]"
+
+
+def test_a_wrong_number_of_cards_is_refused() -> None:
+    """A typo in the environment must not look like a machine without cards."""
+    code = "import fpgaclass.card, pynq\ntry: pynq.Device.devices\nexcept ValueError as e: print(e)"
+    assert "FPGACLASS_CARDS is 'two'" in _run(code, FPGACLASS_CARDS="two")
+
+
+def test_a_forked_process_has_a_card_of_its_own(overlay: Any) -> None:
+    """multiprocessing forks on Linux: the child has no worker thread, and must not wait for one."""
+    x, y = _buffers(overlay, _events(4))
+    overlay.krnl_rtl_1.call(x, y, x.size, y.size)
+    child = multiprocessing.get_context("fork").Process(
+        target=overlay.krnl_rtl_1.call, args=(x, y, x.size, y.size)
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
 
 
 def test_ten_thousand_calls_leak_nothing(overlay: Any) -> None:

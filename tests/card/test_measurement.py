@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 
 import pytest
 from rich.console import Console
 
 from fpgaclass.card import Measurement, Timing
+from fpgaclass.card import measurement as measurement_module
 from fpgaclass.core import InvalidInputError
+
+
+def test_the_example_runs() -> None:
+    """An example that is wrong is worse than none."""
+    assert doctest.testmod(measurement_module) == (0, 2)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ _MACROS = (
     "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0", "-DVM_TRACE_FST=0",
     "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0", "-DVL_USER_FATAL", "-DVL_USER_STOP", "-DVL_USER_FINISH",
 )  # fmt: skip
-_FLAGS = ("-std=c++20", "-fPIC", "-fvisibility=hidden", "-w", *_MACROS)
+_FLAGS = ("-std=c++20", "-fPIC", "-fno-sanitize=all", "-fvisibility=hidden", "-w", *_MACROS)
 _BOUNDS = ("ap_start", "ap_done")
 _UNIT_BYTES = 400_000
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
@@ -45,7 +45,8 @@ def compile_kernel(design: KernelDesign) -> Path:
     digest = digest_of(design.digest, _HARNESS, *_VERILATE, *_FLAGS, *tools)
     target = cache_directory("kernels") / digest
     if not (target / LIBRARY).is_file():
-        shutil.rmtree(target, ignore_errors=True)
+        if target.is_dir() and not (target / LIBRARY).is_file():
+            shutil.rmtree(target, ignore_errors=True)  # someone deleted the library, not the folder
         with (
             stage(f"simulator of {design.name}", f"Verilator, {compiler.name}"),
             atomic_directory(target) as out,

@@ -33,7 +33,8 @@ class VirtualCard(Device):  # type: ignore[misc]
     """A card that runs a kernel's RTL clock by clock, under pynq's own API.
 
     ``FPGACLASS_CARDS`` says how many this machine has (default 1). Real cards come first in
-    ``pynq.Device.devices``, so that they stay the active device.
+    ``pynq.Device.devices``, so that they stay the active device. ``FPGACLASS_WATCHDOG`` says after how many
+    cycles without a transfer a run counts as hung (default 1,000,000).
 
     Attributes:
         tag: ``"virtual0"``, ``"virtual1"``, ...

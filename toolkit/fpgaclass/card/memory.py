@@ -52,11 +52,10 @@ class CardMemory:
 
     Attributes:
         banks: by index.
-        generation: changes whenever a buffer comes or goes.
     """
 
     banks: Sequence[Bank]
-    generation: int = 0
+    _generation: int = 0
     _allocations: dict[int, list[Allocation]] = field(default_factory=dict)
     _returned: deque[tuple[int, Allocation]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -90,7 +89,7 @@ class CardMemory:
                 device.write(bytes([_PATTERN]) * room)
             allocation = Allocation(address, size, bank, host, device)
             taken.insert(position, allocation)
-            self.generation += 1
+            self._generation += 1
         return allocation
 
     def give_back(self, index: int, allocation: Allocation) -> None:
@@ -101,11 +100,14 @@ class CardMemory:
 
     def allocations(self, tags: Iterable[str] | None = None) -> list[Allocation]:
         """Return the buffers that live, in the named banks or in all."""
-        wanted = None if tags is None else set(tags)
+        wanted = {bank.tag for bank in self.banks} if tags is None else set(tags)
+        return [one for one in self.snapshot()[1] if one.bank.tag in wanted]
+
+    def snapshot(self) -> tuple[int, list[Allocation]]:
+        """Return the buffers that live, and a number that changes whenever one comes or goes."""
         with self._lock:
             self._collect()
-            every = [one for bank in self._allocations.values() for one in bank]
-        return [one for one in every if wanted is None or one.bank.tag in wanted]
+            return self._generation, [one for bank in self._allocations.values() for one in bank]
 
     def used(self, index: int) -> tuple[int, int]:
         """Return the bytes and the number of buffers that a bank holds."""
@@ -128,7 +130,7 @@ class CardMemory:
         while self._returned:
             index, allocation = self._returned.popleft()
             self._allocations[index].remove(allocation)
-            self.generation += 1
+            self._generation += 1
 
 
 def _room(allocation: Allocation) -> int:

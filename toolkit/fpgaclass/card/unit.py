@@ -128,7 +128,7 @@ class ComputeUnit:
         return Event("registers", self._link.mmio_s, "modelled", 1, self.name)
 
     def _submit(self, job: Callable[[], None]) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
             self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
@@ -146,12 +146,13 @@ class ComputeUnit:
             self._settled.set()
 
     def _map(self) -> None:
-        if self._mapped != self._memory.generation:
-            live = self._memory.allocations(self._wired)
-            self._mapped = self._memory.generation
+        generation, live = self._memory.snapshot()
+        if self._mapped != generation:
+            self._mapped = generation
             self._simulator.unmap_all()
             for allocation in live:
-                self._simulator.map(allocation.address, allocation.device)
+                if allocation.bank.tag in self._wired:
+                    self._simulator.map(allocation.address, allocation.device)
 
     def _finish(self) -> int:
         """Run to the end, in turns; return the cycles."""
