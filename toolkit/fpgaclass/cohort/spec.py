@@ -78,7 +78,9 @@ class LeaseRules(Strict):
         slot_minutes: the grain of bookings.
         max_slots: the longest booking.
         open_bookings: how many bookings one student may have ahead.
-        horizon_days: how far ahead one may book.
+        horizon_days: how far ahead one may book a time of one's choice.
+        queue_hours: how far ahead the waiting list is served. Shorter is fairer, since who was served least
+            can still come first; longer tells a student earlier.
         no_show_minutes: a booking not begun by then goes to the next.
         gap_slots: slots kept free after each booking for the card's reset.
     """
@@ -87,6 +89,7 @@ class LeaseRules(Strict):
     max_slots: int = Field(default=4, ge=1, le=96)
     open_bookings: int = Field(default=1, ge=1, le=20)
     horizon_days: int = Field(default=14, ge=1, le=365)
+    queue_hours: float = Field(default=8.0, gt=0, le=24 * 14)
     no_show_minutes: int = Field(default=15, ge=1)
     gap_slots: int = Field(default=0, ge=0, le=4)
 

@@ -65,3 +65,51 @@ writers = Table(
 )
 
 Index("journal_of_cohort", journal.c.cohort, journal.c.number)
+
+cards = Table(
+    "card",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("healthy", Integer, nullable=False, default=1),
+    Column("note", Text, nullable=False, default=""),
+)
+
+leases = Table(
+    "lease",
+    metadata,
+    Column("identity", String(16), primary_key=True),
+    Column("cohort", String(64), nullable=False),
+    Column("student", String(32), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("used", Integer, nullable=False, default=0),
+    Column("state", String(12), nullable=False),
+    Column("note", Text, nullable=False, default=""),
+)
+
+# The promise that a card is nobody's twice is this primary key, and not any code.
+slots = Table(
+    "slot",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("card", String(64), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("lease", ForeignKey("lease.identity", ondelete="CASCADE"), nullable=False),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("student", String(32), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("asked", Float, nullable=False),
+)
+
+# One row for each cohort: who changes bookings locks it first (PostgreSQL; SQLite has one writer anyway).
+books = Table("lease_book", metadata, Column("cohort", String(64), primary_key=True))
+
+Index("lease_of_cohort", leases.c.cohort, leases.c.state, leases.c.student)
+Index("slot_of_lease", slots.c.lease)
