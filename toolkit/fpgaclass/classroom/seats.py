@@ -43,17 +43,26 @@ def jailed_command(layout: Layout, jail: Jail | NoJail, user: User, words: list[
     return jail.command(words, person, mounts, network=True, cwd=person.home, scratch=seat / "tmp")
 
 
-def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User) -> Path:
-    """Make a user's home, boxes and scratch space, each with the right owner; return the seat's folder."""
+def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool = False) -> Path:
+    """Make a user's home, boxes and scratch space, each with the right owner; return the seat's folder.
+
+    Args:
+        layout: the class.
+        jail: whether the user's server will be in a jail, which decides who owns what.
+        user: whose seat it is.
+        fresh: True to empty the scratch space: only before the user's server starts.
+    """
     seat = layout.seat(user.name)
+    if fresh:
+        for scratch in ("exchange", "tmp"):
+            shutil.rmtree(seat / scratch, ignore_errors=True)
     own = [layout.home(user.name)]
     view = seat / "exchange" / layout.course_id
     if user.role == "student":
         own.append(layout.inbound(user.name))
         layout.feedback(user.name).mkdir(parents=True, exist_ok=True)
         layout.outbound.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(seat / "exchange", ignore_errors=True)
-    view.mkdir(parents=True)
+    view.mkdir(parents=True, exist_ok=True)
     boxes = {
         "outbound": layout.outbound,
         "inbound": layout.inbound(user.name),
@@ -61,10 +70,9 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User) -> Path:
     }
     for name, box in boxes.items():
         if isinstance(jail, Jail):
-            (view / name).mkdir()
+            (view / name).mkdir(exist_ok=True)
         else:
-            (view / name).symlink_to(box)
-    shutil.rmtree(seat / "tmp", ignore_errors=True)
+            _ensure_link(view / name, box)
     own += [seat / "tmp", seat / "exchange"]
     if user.role == "instructor" and user.name != layout.instructor and isinstance(jail, NoJail):
         _ensure_link(layout.home(user.name) / layout.course_id, layout.course)

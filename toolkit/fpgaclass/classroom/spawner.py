@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -51,10 +52,10 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     async def start(self) -> Any:
         """Start the person's server."""
         user = self._user()
-        log = ensure_seat(self.layout, self.jail, user) / "server.log"
+        seat = await asyncio.to_thread(ensure_seat, self.layout, self.jail, user, fresh=True)
         server = [sys.executable, "-m", "jupyterhub.singleuser"]
         self.cmd = jailed_command(self.layout, self.jail, user, server)
-        with log.open("ab") as output:
+        with (seat / "server.log").open("ab") as output:
             self.popen_kwargs = {
                 "cwd": self.layout.home(user.name),
                 "stdin": subprocess.DEVNULL,
