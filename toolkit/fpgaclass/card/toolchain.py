@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def find_compiler() -> Tool:
     """
     compiler = find_tool("cxx")
     if compiler is not None:
-        return compiler
+        return replace(compiler, name=Path(compiler.command[0]).name)
     for name in _COMPILERS:
         compiler = find_tool(name)
         if compiler is not None:
