@@ -21,7 +21,7 @@ from fpgaclass.firmware.words import WordFormat
 SOFTWARE = "software"
 LIBRARY = "vector.so"
 LANES = 16
-_CHUNK = 400
+_CHUNK = 100
 
 _HEAD = """#include <cmath>
 #include <cstdint>
@@ -92,7 +92,7 @@ def write_vector(logic: Any, folder: Path) -> bool:
 
 def compile_vector(folder: Path) -> Path:
     """Compile what ``write_vector`` wrote; return the shared library."""
-    command = [*find_compiler().command, "-O2", "-fPIC", "-std=c++17", "-w", "-shared", "-fvisibility=hidden"]
+    command = [*find_compiler().command, "-O1", "-fPIC", "-std=c++17", "-w", "-shared", "-fvisibility=hidden"]
     # Signed shifts out of range and casts wrap here, as they do in the hardware.
     command += ["-fwrapv", "vector.cpp", "-o", LIBRARY]
     run_tool(command, cwd=folder, log=folder / "vector.log", timeout=1800)
