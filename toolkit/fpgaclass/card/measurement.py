@@ -147,7 +147,7 @@ class Measurement:
         Returns:
             A matplotlib figure; its ``alt_text`` says in words what it shows.
         """
-        from fpgaclass.card._figure import DescribedFigure
+        from fpgaclass.core.figure import DescribedFigure
 
         figure = DescribedFigure(figsize=(9.5, 4.0), layout="constrained")
         figure.alt_text = self._alt_text()

@@ -10,7 +10,7 @@ from fpgaclass.firmware.board import Resources
 from fpgaclass.firmware.network import LayerCost
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from fpgaclass.core.figure import DescribedFigure
 
 OPEN_SYNTHESIS = "open-synthesis estimate"
 PLACE_AND_ROUTE = "place-and-route"
@@ -92,11 +92,12 @@ class Report:
             rows += [f"{one.layer:{width}} {one.lut:>8,} {one.levels:>7}" for one in self.layers]
         return "\n".join(rows)
 
-    def plot(self) -> Figure:
+    def plot(self) -> DescribedFigure:
         """Draw the use of each kind of cell as a share of the board, and what each layer adds."""
-        from matplotlib.figure import Figure
+        from fpgaclass.core.figure import DescribedFigure
 
-        figure = Figure(figsize=(8.4, 2.8), layout="constrained")
+        figure = DescribedFigure(figsize=(8.4, 2.8), layout="constrained")
+        figure.alt_text = f"Use of the {self.board}'s cells, and the look-up tables of each layer. {self}"
         board, layers = figure.subplots(1, 2, width_ratios=(3, 2))
         names = [kind.upper() for kind in KINDS]
         start = [0.0] * len(KINDS)

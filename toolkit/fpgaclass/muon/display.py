@@ -22,7 +22,7 @@ from fpgaclass.muon.plots import COLOURS, subplots
 from fpgaclass.muon.transport import Trajectory, trajectory
 
 if TYPE_CHECKING:
-    from fpgaclass.muon._figure import DescribedFigure
+    from fpgaclass.core.figure import DescribedFigure
 
 _TRACK, _HIGH, _LOW = COLOURS[0], COLOURS[1], COLOURS[4]
 _SHADES = {"solenoid": "#cfe3f3", "yoke": "#d9d2c5"}

@@ -18,7 +18,7 @@ from fpgaclass.muon.performance import Resolution
 from fpgaclass.muon.trigger import Rate, TurnOn
 
 if TYPE_CHECKING:
-    from fpgaclass.muon._figure import DescribedFigure
+    from fpgaclass.core.figure import DescribedFigure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Line colours in order."""
@@ -50,7 +50,7 @@ def subplots(
         >>> figure, axes = subplots("A histogram of pT, falling.")
         >>> _ = axes.set_xlabel("pT (GeV)")
     """
-    from fpgaclass.muon._figure import DescribedFigure
+    from fpgaclass.core.figure import DescribedFigure
 
     if not alt_text.strip():
         raise InvalidInputError("a figure needs a description: say in words what it shows")

@@ -1,4 +1,7 @@
-"""A matplotlib figure that carries its own description into the notebook. Imports matplotlib."""
+"""A matplotlib figure that carries its own description into the notebook.
+
+The one module of this room that imports matplotlib, and the room does not import it: who plots does.
+"""
 
 from __future__ import annotations
 
