@@ -16,7 +16,7 @@ import pytest
 
 from fpgaclass import classroom
 from fpgaclass.classroom import Classroom, server
-from fpgaclass.core import ClassroomError, ToolMissingError
+from fpgaclass.core import ClassroomError, InvalidInputError, ToolMissingError
 
 
 @pytest.fixture
@@ -73,6 +73,23 @@ def test_a_taken_port_is_one_clear_line(classroom: Classroom, port: int) -> None
             classroom.up(port, foreground=False)
     assert "fpgaclass up --port" in str(error.value)
     assert server.processes_of(classroom.layout) == []
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 70000])
+def test_what_is_no_port_is_refused(wrong: int) -> None:
+    """Port 0 would be another one each time, and nobody would find it."""
+    with pytest.raises(InvalidInputError, match="is no port"):
+        server.check_port(wrong)
+
+
+def test_a_home_that_cannot_be_written_says_so(
+    monkeypatch: pytest.MonkeyPatch, tiny_course: Path, tmp_path: Path
+) -> None:
+    """Service accounts have homes that are not there."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FPGACLASS_STATE", str(tmp_path / "file"))
+    with pytest.raises(ClassroomError, match=r"cannot be written.*Next: .*--state"):
+        classroom.up(tiny_course, foreground=False)
 
 
 def test_a_hub_that_was_killed_is_cleared_away(classroom: Classroom, port: int) -> None:

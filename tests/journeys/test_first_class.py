@@ -81,7 +81,7 @@ def test_from_up_to_feedback(operator: Any, person: Any) -> None:
     page = _fetch_feedback(person(status["url"], "emmy", passwords["emmy"]))
     assert "AssertionError" in page
     assert "Score: 2.0 / 3.0" in page
-    _look_at_formgrader(person(status["url"], "teacher", passwords["teacher"]))
+    _look_at_formgrader(person(status["url"], "teacher", passwords["teacher"]), operator)
 
     assert operator.does("down") is True
     left = [p for p in psutil.process_iter(["cmdline"]) if str(operator.state) in str(p.info["cmdline"])]
@@ -145,8 +145,8 @@ def _fetch_feedback(student: Any) -> str:
     return str(student.call("GET", f"/api/contents/{folder}/{LAB}.html")["content"])
 
 
-def _look_at_formgrader(teacher: Any) -> None:
-    """See the marks in the formgrader, which must be allowed to show inside JupyterLab."""
+def _look_at_formgrader(teacher: Any, operator: Any) -> None:
+    """See the marks in the formgrader, which must be allowed to show inside JupyterLab; press its buttons."""
     teacher.log_in()
     teacher.start_server()
     page = teacher.web.get(f"{teacher.base}/formgrader/gradebook")
@@ -156,3 +156,11 @@ def _look_at_formgrader(teacher: Any) -> None:
     assert {row["student"]: row["score"] for row in rows if row["autograded"]} == {"ada": 3, "emmy": 2}
     collected = teacher.call("POST", f"/formgrader/api/assignment/{LAB}/collect")
     assert collected["success"], collected
+    graded = teacher.call("POST", f"/formgrader/api/submission/{LAB}/ada/autograde")
+    if isinstance(find_jail(), NoJail) or operator.prefix or os.geteuid() != 0:
+        assert graded["success"], graded
+    else:
+        assert not graded["success"], "root's jails do not nest, and code must not run beside the gradebook"
+        assert "run `fpgaclass grade`" in graded["error"]
+    autograded = operator.state / "homes" / "teacher" / COURSE / "autograded" / "ada" / LAB
+    assert autograded.is_dir(), "a refusal takes nothing away"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from fpgaclass.classroom import grading, server
-from fpgaclass.classroom.layout import Layout, ensure_private, locked
+from fpgaclass.classroom.layout import Layout, ensure_private, locked, unwritable
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.sandbox import NoJail, find_jail
 from fpgaclass.classroom.seats import ensure_seat
@@ -66,7 +66,10 @@ class Classroom:
 
     def __init__(self, course: Course, state: Path | str | None = None) -> None:
         self.course = course
-        folder = Path(state) if state else state_directory("class", course.course_id)
+        try:
+            folder = Path(state) if state else state_directory("class", course.course_id)
+        except OSError as trouble:
+            raise unwritable(Path(trouble.filename or "the home directory"), trouble) from trouble
         self.layout = Layout(folder.resolve(), course.course_id, course.instructors[0])
 
     def up(self, port: int = 8000, *, foreground: bool = True, idle_minutes: int = 0) -> ClassStatus:

@@ -19,7 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from fpgaclass.classroom.hub import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
 from fpgaclass.classroom.layout import Layout, read_json, write_json
-from fpgaclass.core import ClassroomError
+from fpgaclass.core import ClassroomError, InvalidInputError
 
 START_SECONDS = 120
 """A hub that does not answer by then will not."""
@@ -68,12 +68,15 @@ def check_port(port: int) -> None:
     """Check that a port can be listened on.
 
     Raises:
+        InvalidInputError: it is no port.
         ClassroomError: it is taken or not allowed; the message names a free one.
     """
+    if not 0 < port < 65536:
+        raise InvalidInputError(f"{port} is no port", next_step="choose one from 1024 to 65535")
     try:
         _listen(port).close()
     except OSError as trouble:
-        free = next((p for p in range(port + 1, port + 50) if p < 65536 and _is_free(p)), 8000)
+        free = next((p for p in range(max(port, 7999) + 1, 65536) if _is_free(p)), 8000)
         reason = "is taken" if trouble.errno == 98 else f"cannot be used ({trouble.strerror})"
         by = _who_listens(port)
         raise ClassroomError(
@@ -218,7 +221,7 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.bind(("127.0.0.1", port))
         listener.listen()
-    except (OSError, OverflowError):
+    except OSError:
         listener.close()
         raise
     return listener
