@@ -19,6 +19,10 @@ _ENVIRONMENT = {
 _LOGGERS = ("tensorflow", "absl", "matplotlib", "hls4ml", "da4ml", "hgq", "keras", "jax", "h5py", "pynq")
 
 
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
+
+
 def quiet() -> None:
     """Silence the start-up messages and warnings of TensorFlow and its relatives.
 
@@ -30,4 +34,6 @@ def quiet() -> None:
         os.environ.setdefault(key, value)
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+        # In a notebook TensorFlow sets its own level again at import; it leaves filters alone.
+        logging.getLogger(name).addFilter(_is_error)
     warnings.filterwarnings("ignore")
