@@ -104,10 +104,12 @@ def test_a_no_show_frees_the_card_and_counts(book: Callable[..., LeaseBook], clo
     leases.book("ada", 48)
     waits = leases.book("emmy", 2)
     assert isinstance(waits, Waiting)
-    clock.turn(16)
+    clock.turn(14)
+    assert isinstance(leases.next("emmy"), Waiting), "not yet"
+    clock.turn(2)
     found = leases.next("emmy")
     assert isinstance(found, Lease)
-    assert found.begins == START, "the slot that runs is free as well"
+    assert found.begins == START + timedelta(minutes=30), "of the slot that runs, half is over"
     assert leases.served()["ada"] == 48
 
 

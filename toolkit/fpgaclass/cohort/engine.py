@@ -335,6 +335,8 @@ class Apply:
         self._again(row, str(trouble), row.offer + 1 if more else row.offer)
         if isinstance(trouble, CapacityError) and more:
             return True
+        if trouble.kind == "other" and row.generation == 0:
+            return True  # a bad host happens; twice is no accident
         self._fail(resource, trouble)
         return False
 

@@ -86,6 +86,7 @@ leases = Table(
     Column("slots", Integer, nullable=False),
     Column("used", Integer, nullable=False, default=0),
     Column("state", String(12), nullable=False),
+    Column("booked", Float, nullable=False),
     Column("note", Text, nullable=False, default=""),
 )
 

@@ -97,7 +97,10 @@ class Ledger:
         late = timedelta(minutes=self.rules.no_show_minutes)
         count = 0
         for row in connection.execute(leases.select().where(ours & leases.c.state.in_(OPEN))).all():
-            if row.state == BOOKED and now >= self._time(row.first) + late:
+            if (
+                row.state == BOOKED
+                and now >= max(self._time(row.first), datetime.fromtimestamp(row.booked, UTC)) + late
+            ):
                 self._end(connection, row, NO_SHOW)
                 count += 1
             elif row.first + row.slots <= current:
@@ -180,7 +183,9 @@ class Ledger:
         needed = slots + self.rules.gap_slots
         now = self._clock()
         ahead = self._slot(now + timedelta(hours=self.rules.queue_hours))
-        for first in range(self._slot(now), min(ahead, self._horizon()) - slots + 1):
+        # Of a slot that is more than half over, hardly anything would be left.
+        start = self._slot(now + timedelta(minutes=self.rules.slot_minutes / 2))
+        for first in range(start, min(ahead, self._horizon()) - slots + 1):
             for card in healthy:
                 if all((card, slot) not in busy for slot in range(first, first + needed)):
                     return card, first
@@ -200,7 +205,13 @@ class Ledger:
         from fpgaclass.cohort.tables import leases, slots
 
         identity = os.urandom(5).hex()
-        lease = {"identity": identity, "cohort": self.cohort, "student": student, "card": card}
+        lease: dict[str, Any] = {
+            "identity": identity,
+            "cohort": self.cohort,
+            "student": student,
+            "card": card,
+        }
+        lease["booked"] = self._clock().timestamp()
         connection.execute(leases.insert().values(**lease, first=first, slots=count, state=state, note=note))
         taken = [
             {"cohort": self.cohort, "card": card, "slot": slot, "lease": identity}

@@ -1,0 +1,125 @@
+"""Real hosts on this machine: namespaces, sshd, Ansible to the end, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fpgaclass.cohort import configure, keys, verbs
+from fpgaclass.cohort.leases import LeaseBook, hand_over
+from fpgaclass.cohort.playbook import Task, run_playbook
+from fpgaclass.cohort.providers.local import LocalProvider, why_not
+from fpgaclass.cohort.spec import load_spec
+
+pytestmark = pytest.mark.skipif(bool(why_not()[0]), reason=why_not()[0] or "can be tested here")
+
+PINS = Path(__file__).parents[2] / "docker" / "requirements" / "student.txt"
+
+
+def _cohort(folder: Path, seats: int, cards: int) -> Path:
+    (folder / "roster.csv").write_text("login\n" + "".join(f"student{n}\n" for n in range(seats)))
+    path = folder / "cohort.yaml"
+    name = f"test-{os.getpid()}-{folder.name[-20:].replace('_', '-').strip('-')}"[:30].lower().rstrip("-")
+    path.write_text(f"name: {name}\nhours: 1\nroster: roster.csv\ncards: {{count: {cards}}}\n")
+    return path
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Iterator[Callable[[int, int], Path]]:
+    made: list[Path] = []
+
+    def make(seats: int, cards: int) -> Path:
+        made.append(_cohort(tmp_path, seats, cards))
+        return made[-1]
+
+    yield make
+    for path in made:
+        assert verbs.destroy(path).audit == ()
+
+
+def _ssh(path: Path, address: str, command: str) -> str:
+    key = keys.private_key(load_spec(path).spec.name)
+    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    asked = ["ssh", *options, "-i", str(key), f"root@{address}", command]
+    return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+def test_hosts_are_apart_and_go_without_a_trace(cohort: Callable[[int, int], Path]) -> None:
+    """Each has its own files, name and processes; what a student does there stays there, and then goes."""
+    path = cohort(2, 0)
+    done = verbs.apply(path, timeout_s=60)
+    assert not done.failed
+    first, second = (row.address for row in done.rows)
+    assert _ssh(path, first, "hostname") == "seat-student0"
+    _ssh(path, first, "touch /etc/mine")
+    assert _ssh(path, second, "ls /etc/mine 2>/dev/null || echo none") == "none"
+    assert not Path("/etc/mine").exists()
+    again = verbs.apply(path, timeout_s=60)
+    assert (again.made, again.removed) == ((), ())
+    verbs.destroy(path)
+    namespaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
+    assert not [row.identity for row in done.rows if row.identity and row.identity in namespaces]
+    assert not [row.identity for row in done.rows if Path(f"/run/fpgaclass/{row.identity}").exists()]
+
+
+def test_a_killed_host_is_made_anew(cohort: Callable[[int, int], Path]) -> None:
+    """The inventory looks at the process, not at a note that it was started."""
+    path = cohort(1, 0)
+    row = verbs.apply(path, timeout_s=60).rows[0]
+    found = LocalProvider().inventory(load_spec(path).spec.name)[0]
+    assert found.status == "ready"
+    pids = subprocess.run(["ip", "netns", "pids", str(row.identity)], capture_output=True, text=True).stdout
+    for pid in pids.split():
+        subprocess.run(["kill", "-9", pid], check=False)
+    again = verbs.apply(path, timeout_s=60)
+    assert not again.failed
+    assert _ssh(path, again.rows[0].address, "hostname") == "seat-student0"
+
+
+@pytest.mark.slow
+def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -> None:
+    """The whole way: Ansible to the end, a second run changes nothing, a dead host is named, a gate."""
+    pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
+    path = cohort(8, 2)
+    assert not verbs.apply(path, timeout_s=120).failed
+    tasks: list[Task] = []
+    done = configure.configure(path, listener=tasks.append)
+    assert not done.failed
+    assert len(done.hosts) == 10
+    assert all(host.changed > 5 for host in done.hosts)
+    assert {task.host for task in tasks} == {host.host for host in done.hosts}, "events for a bar of each"
+
+    address = next(r.address for r in verbs.status(path).rows if r.key == "seat/student3")
+    assert _ssh(path, address, "id -un student3; stat -c %a /home/student3") == "student3\n700"
+    assert (
+        _ssh(path, address, "cat /opt/fpgaclass/student.txt | sha256sum").split()[0]
+        == (subprocess.run(["sha256sum", str(PINS)], capture_output=True, text=True).stdout.split()[0])
+    )
+
+    hosts = configure.cohort_inventory(load_spec(path))
+    hosts["all"]["children"]["seats"]["hosts"]["seat/dead"] = {"ansible_host": "10.66.0.250", "students": []}
+    again = run_playbook(hosts)
+    assert sum(host.changed for host in again.hosts) == 0, "a second run changes nothing"
+    assert [host.host for host in again.failed] == ["seat/dead"]
+    assert "not reached" in again.failed[0].failed
+
+    when = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+    book = LeaseBook(load_spec(path).spec.name, clock=lambda: when)
+    book.ensure_cards(["card/0", "card/1"])
+    lease = book.book("student0")
+    node = next(r.address for r in verbs.status(path).rows if r.key == "card/0")
+    _ssh(path, node, "install -o student0 -g students -m 600 /dev/null /tmp/left")
+    begun = hand_over(book, lease.identity, configure.card_gate(hosts), student="student0")  # type: ignore[union-attr]
+    assert begun.card == "card/0"
+    assert _ssh(path, node, "ls /tmp/left 2>/dev/null || echo gone") == "gone", "reset between students"
+
+    _ssh(path, node, "rm /etc/fpgaclass/expires")  # what the health check of a virtual card looks at
+    book.release(begun.identity)
+    other = book.book("student1")
+    moved = hand_over(book, other.identity, configure.card_gate(hosts), student="student1")  # type: ignore[union-attr]
+    assert moved.card == "card/1", "the broken card is handed to nobody"

@@ -1,0 +1,91 @@
+"""Setting the hosts of a cohort up, and its cards between two students."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fpgaclass.cohort import keys, verbs
+from fpgaclass.cohort.errors import CohortError
+from fpgaclass.cohort.leases.gate import Health
+from fpgaclass.cohort.playbook import Configured, Task, inventory, run_playbook
+from fpgaclass.cohort.spec import CohortFile, load_spec
+from fpgaclass.cohort.state import State
+
+
+def configure(
+    path: Path | str,
+    *,
+    variables: Mapping[str, Any] | None = None,
+    hub: str | None = None,
+    listener: Callable[[Task], None] | None = None,
+    limit: Sequence[str] = (),
+    url: str | None = None,
+    defaults: bool = False,
+) -> Configured:
+    """Set up every ready machine of a cohort; a second run changes nothing.
+
+    Args:
+        path: course.yaml, its folder, or the cohort's own file.
+        variables: for the roles, such as ``docker_images`` or ``xrt_packages``.
+        hub: the key of the machine that runs the hub.
+        listener: is told of every task that ended.
+        limit: only these keys.
+        url: the state's database.
+        defaults: with Ansible's own settings (for comparison).
+
+    Raises:
+        CohortError: no machine is ready, or the playbook could not be run.
+        ToolMissingError: Ansible is not installed.
+    """
+    file = load_spec(path)
+    hosts = cohort_inventory(file, url=url, variables=variables, hub=hub)
+    if not any(group["hosts"] for group in hosts["all"]["children"].values()):
+        step = "fpgaclass cohort apply"
+        raise CohortError(f"no machine of {file.spec.name} is ready", where=str(file.path), next_step=step)
+    return run_playbook(hosts, listener=listener, limit=limit, defaults=defaults)
+
+
+def cohort_inventory(
+    file: CohortFile,
+    *,
+    url: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+    hub: str | None = None,
+) -> dict[str, Any]:
+    """Return Ansible's inventory of a cohort, from its state and its roster."""
+    spec, state = file.spec, State(url)
+    cohort = state.cohort(spec.name)
+    pins = Path(__file__).resolve().parents[3] / "docker" / "requirements" / "student.txt"
+    people = verbs.students(file)
+    common: dict[str, Any] = {
+        "cohort": spec.name,
+        "expires": f"{cohort.expires:%Y-%m-%dT%H:%M:%SZ}" if cohort else "",
+        "board": spec.cards.board,
+        "card_kind": {"local": "virtual", "aws": "f2"}.get(spec.provider, "alveo"),
+        "requirements_file": str(pins) if pins.exists() else "",
+        "hub_users": [student.login for student in people],
+        # A local host sees this machine's files, packages included, and has no network.
+        "environment_install": spec.provider != "local",
+        **(variables or {}),
+    }
+    user = {"local": "root", "aws": "ubuntu", "openstack": "ubuntu", "infn": "fpgaclass"}[spec.provider]
+    key = keys.private_key(spec.name)
+    return inventory(state.rows(spec.name), people, user=user, private_key=key, variables=common, hub=hub)
+
+
+def card_gate(hosts: Mapping[str, Any]) -> Callable[[str], Health]:
+    """Return the gate of :func:`fpgaclass.cohort.leases.hand_over`: reset and look, with Ansible.
+
+    Args:
+        hosts: the inventory; a card's name is its node's key, with ``.1`` for the second card of a node.
+    """
+
+    def gate(card: str) -> Health:
+        node = card.partition(".")[0]
+        done = run_playbook(hosts, "card_gate.yml", limit=[node], timeout_s=300)
+        bad = done.failed or [host for host in done.hosts if not host.ok]
+        return Health(bool(done.hosts) and not bad, bad[0].failed if bad else "")
+
+    return gate
