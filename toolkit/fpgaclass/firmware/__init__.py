@@ -6,6 +6,9 @@ from fpgaclass.firmware.build import agreement, build, prepare
 from fpgaclass.firmware.models import check_model, quantise
 from fpgaclass.firmware.precision import FixedPoint
 from fpgaclass.firmware.report import Report
+from fpgaclass.firmware.search import grid, search
+from fpgaclass.firmware.search_point import SearchPoint
+from fpgaclass.firmware.search_result import Budget, Search
 from fpgaclass.firmware.trace import LayerTrace, Trace, trace
 from fpgaclass.firmware.verify import Agreement
 from fpgaclass.firmware.words import Field, WordFormat
@@ -13,6 +16,7 @@ from fpgaclass.firmware.words import Field, WordFormat
 __all__ = [
     "Agreement",
     "Board",
+    "Budget",
     "Field",
     "Firmware",
     "FixedPoint",
@@ -20,14 +24,18 @@ __all__ = [
     "Manifest",
     "Report",
     "Resources",
+    "Search",
+    "SearchPoint",
     "Trace",
     "WordFormat",
     "agreement",
     "board_names",
     "build",
     "check_model",
+    "grid",
     "load_board",
     "prepare",
     "quantise",
+    "search",
     "trace",
 ]
