@@ -47,7 +47,7 @@ class Rules:
 
 class _Cloud(Application):
     def __init__(self) -> None:
-        from moto.server import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        from moto.server import (  # type: ignore[import-untyped,import-not-found,attr-defined,unused-ignore]
             DomainDispatcherApplication,
             create_backend_app,
         )
@@ -124,7 +124,7 @@ class _Cloud(Application):
         used = sum(_VCPUS.get(m.instance_type, 0) for m in _machines() if _family(m.instance_type) == family)
         if used + _VCPUS[size] > self.rules.quota[family]:
             return _error("VcpuLimitExceeded", "more vCPUs than the current limit allows")
-        here = [m for m in _machines() if m.instance_type == size and m.placement == zone]
+        here = [m for m in _machines() if m.instance_type == size and m._placement.zone == zone]
         if len(here) >= self.rules.capacity.get(f"{size}@{zone}", 10**6):
             return _error("InsufficientInstanceCapacity", f"no {size} in {zone}", "500 Internal Server Error")
         return None
@@ -176,7 +176,8 @@ _FPGA_IMAGES = (
 def _backends(service: str) -> Iterator[Any]:
     from moto.backends import get_backend  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    for account in list(get_backend(service).values()):
+    named: Any = get_backend
+    for account in list(named(service).values()):
         yield from account.values()
 
 

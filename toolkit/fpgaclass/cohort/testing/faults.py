@@ -207,7 +207,10 @@ class FaultMatrix:
                 os.environ["FPGACLASS_STATE"] = str(home)
                 if fault:
                     self._cloud.control(fault={**fault, "pid": os.getpid()})
-                {"apply": verbs.apply, "destroy": verbs.destroy}[verb](path, provider=self._provider)
+                if verb == "apply":
+                    verbs.apply(path, provider=self._provider)
+                else:
+                    verbs.destroy(path, provider=self._provider)
             except BaseException as trouble:
                 (self._folder / "last-error").write_text(f"{type(trouble).__name__}: {trouble}")
                 os._exit(1)

@@ -86,6 +86,7 @@ class Application:
             wanted = json.loads(body or b"{}")
             if wanted.pop("reset", False):
                 self.reset()
+                self.log.clear()
             if "fault" in wanted:
                 self._fault, self._since_fault = wanted.pop("fault"), 0
             for name, value in wanted.items():
