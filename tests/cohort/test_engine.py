@@ -15,7 +15,7 @@ import pytest
 from fpgaclass.cohort import verbs
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRefusedError
-from fpgaclass.cohort.plan import Kind
+from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Capabilities, Found, Marker, scrub
 from fpgaclass.cohort.state import State
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
@@ -359,7 +359,7 @@ def test_kinds_all_have_a_place_in_making_and_removing() -> None:
     """A new kind that one of the two tables lacks would be made and never removed."""
     from typing import get_args
 
-    from fpgaclass.cohort.plan import WAVES
+    from fpgaclass.cohort.plans import WAVES
     from fpgaclass.cohort.teardown import _STAGE
 
     assert set(WAVES) == set(_STAGE) == set(get_args(Kind))

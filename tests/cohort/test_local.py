@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.cohort import configure, keys, verbs
+from fpgaclass.cohort import hosts as setup
+from fpgaclass.cohort import keys, verbs
 from fpgaclass.cohort.leases import LeaseBook, hand_over
 from fpgaclass.cohort.playbook import Task, run_playbook
 from fpgaclass.cohort.providers.local import LocalProvider, why_not
@@ -88,7 +89,7 @@ def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -
     path = cohort(8, 2)
     assert not verbs.apply(path, timeout_s=120).failed
     tasks: list[Task] = []
-    done = configure.configure(path, listener=tasks.append)
+    done = setup.configure(path, listener=tasks.append)
     assert not done.failed
     assert len(done.hosts) == 10
     assert all(host.changed > 5 for host in done.hosts)
@@ -101,7 +102,7 @@ def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -
         == (subprocess.run(["sha256sum", str(PINS)], capture_output=True, text=True).stdout.split()[0])
     )
 
-    hosts = configure.cohort_inventory(load_spec(path))
+    hosts = setup.cohort_inventory(load_spec(path))
     hosts["all"]["children"]["seats"]["hosts"]["seat/dead"] = {"ansible_host": "10.66.0.250", "students": []}
     again = run_playbook(hosts)
     assert sum(host.changed for host in again.hosts) == 0, "a second run changes nothing"
@@ -114,12 +115,12 @@ def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -
     lease = book.book("student0")
     node = next(r.address for r in verbs.status(path).rows if r.key == "card/0")
     _ssh(path, node, "install -o student0 -g students -m 600 /dev/null /tmp/left")
-    begun = hand_over(book, lease.identity, configure.card_gate(hosts), student="student0")  # type: ignore[union-attr]
+    begun = hand_over(book, lease.identity, setup.card_gate(hosts), student="student0")  # type: ignore[union-attr]
     assert begun.card == "card/0"
     assert _ssh(path, node, "ls /tmp/left 2>/dev/null || echo gone") == "gone", "reset between students"
 
     _ssh(path, node, "rm /etc/fpgaclass/expires")  # what the health check of a virtual card looks at
     book.release(begun.identity)
     other = book.book("student1")
-    moved = hand_over(book, other.identity, configure.card_gate(hosts), student="student1")  # type: ignore[union-attr]
+    moved = hand_over(book, other.identity, setup.card_gate(hosts), student="student1")  # type: ignore[union-attr]
     assert moved.card == "card/1", "the broken card is handed to nobody"

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from fpgaclass.cohort.errors import PlanRefusedError
-from fpgaclass.cohort.plan import WAVES, Plan
 from fpgaclass.cohort.planning import make_plan
+from fpgaclass.cohort.plans import WAVES, Plan
 from fpgaclass.cohort.prices import PriceBook
 from fpgaclass.cohort.roster import students_of
 from fpgaclass.cohort.show import plan_table

@@ -1,21 +1,116 @@
-"""A class's machines: planned, priced, made, resumed, and never left behind; and turns on the cards."""
+"""A class's machines: planned, priced, made, resumed, and never left behind; and turns on the cards.
 
-from fpgaclass.cohort.plan import Offer, Plan, QuotaUse, Resource
+::
+
+    plan -> apply -> configure -> seats, leases -> destroy (audit of zero) -> sweep
+"""
+
+from fpgaclass.cohort.engine import Applied, Event, Failure
+from fpgaclass.cohort.errors import (
+    AuthError,
+    BusyError,
+    CapacityError,
+    CohortError,
+    LeaseError,
+    LeftoverError,
+    LostError,
+    PlanRefusedError,
+    ProviderError,
+    QuotaError,
+    ThrottleError,
+)
+from fpgaclass.cohort.hosts import card_gate, cohort_inventory, configure
+from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
 from fpgaclass.cohort.planning import make_plan
+from fpgaclass.cohort.plans import Offer, Plan, QuotaUse, Resource
+from fpgaclass.cohort.playbook import Configured, HostResult, Task
+from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, Provider
 from fpgaclass.cohort.prices import PriceBook
+from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.roster import Student, read_roster
+from fpgaclass.cohort.seat import SeatView, open_leases, seat_text, seats
+from fpgaclass.cohort.show import applied_text, apply_progress, counted, plan_table, progress
 from fpgaclass.cohort.spec import CohortFile, CohortSpec, load_spec
+from fpgaclass.cohort.state import CohortRow, Row, State
+from fpgaclass.cohort.verbs import (
+    Cost,
+    Destroyed,
+    Status,
+    Swept,
+    apply,
+    check,
+    cost,
+    destroy,
+    plan,
+    status,
+    sweep,
+)
 
 __all__ = [
+    "Applied",
+    "AuthError",
+    "BusyError",
+    "Capabilities",
+    "CapacityError",
+    "CohortError",
     "CohortFile",
+    "CohortRow",
     "CohortSpec",
+    "Configured",
+    "Cost",
+    "Destroyed",
+    "Event",
+    "Failure",
+    "Finding",
+    "Found",
+    "Health",
+    "HostResult",
+    "Lease",
+    "LeaseBook",
+    "LeaseError",
+    "LeftoverError",
+    "LostError",
+    "Marker",
     "Offer",
+    "Order",
     "Plan",
+    "PlanRefusedError",
     "PriceBook",
+    "Provider",
+    "ProviderError",
+    "QuotaError",
     "QuotaUse",
     "Resource",
+    "Row",
+    "SeatView",
+    "State",
+    "Status",
     "Student",
+    "Swept",
+    "Task",
+    "ThrottleError",
+    "Waiting",
+    "applied_text",
+    "apply",
+    "apply_progress",
+    "card_gate",
+    "check",
+    "cohort_inventory",
+    "configure",
+    "connect",
+    "cost",
+    "counted",
+    "destroy",
+    "hand_over",
     "load_spec",
     "make_plan",
+    "open_leases",
+    "plan",
+    "plan_table",
+    "progress",
     "read_roster",
+    "seat_text",
+    "seats",
+    "status",
+    "sweep",
 ]

@@ -19,7 +19,7 @@ from fpgaclass.cohort.errors import (
     QuotaError,
     RefusedError,
 )
-from fpgaclass.cohort.plan import Plan, Resource
+from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.cohort.port import Found, Marker, Order, Provider, SpentTokenError
 from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, Row, State
 from fpgaclass.cohort.writer import Writer

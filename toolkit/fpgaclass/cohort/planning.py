@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fpgaclass.cohort.plan import Offer, Plan, QuotaUse, Resource
+from fpgaclass.cohort.plans import Offer, Plan, QuotaUse, Resource
 from fpgaclass.cohort.prices import PriceBook, Size
 from fpgaclass.cohort.roster import Student
 from fpgaclass.cohort.spec import CohortSpec

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from fpgaclass.cohort.errors import ProviderError
-from fpgaclass.cohort.plan import Kind, Offer, Plan, Resource
+from fpgaclass.cohort.plans import Kind, Offer, Plan, Resource
 
 PREFIX = "fpgaclass:"
 _SECRET = re.compile(

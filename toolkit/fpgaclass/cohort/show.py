@@ -1,14 +1,20 @@
-"""Plans and inventories for people: rich tables."""
+"""Plans and progress for people: rich tables and bars."""
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from fpgaclass.cohort.plan import Plan, Resource
+from fpgaclass.cohort.engine import Applied, Event
+from fpgaclass.cohort.plans import Plan, Resource
+from fpgaclass.core import say
 
 
 def plan_table(plan: Plan) -> RenderableType:
@@ -55,3 +61,86 @@ def _row(resource: Resource) -> tuple[str, str, str, str]:
 def counted(words: list[str]) -> str:
     """Return ``3 ready, 1 failed`` for a list of states."""
     return ", ".join(f"{number} {word}" for word, number in sorted(Counter(words).items()))
+
+
+_STEPS = {"planned": 0, "intent": 1, "created": 2, "ready": 3, "failed": 3}
+_MOST_BARS = 40
+
+
+@contextmanager
+def progress(names: Sequence[str], name: str, *, steps: int = 3) -> Iterator[Callable[[str, int], None]]:
+    """Show a bar for each of the names on a terminal, and a line when one is complete elsewhere.
+
+    With more than forty names the single bars would run off the screen: then there is one for all of them.
+
+    Args:
+        names: students, or hosts.
+        name: what is being done.
+        steps: how many steps complete a bar.
+
+    Yields:
+        a function to call with a name and its steps so far, from any thread.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    lock, so_far = threading.Lock(), dict.fromkeys(names, 0)
+    if not console.is_terminal:
+
+        def line(key: str, step: int) -> None:
+            with lock:
+                if key in so_far and so_far[key] < steps <= step:
+                    say(f"  done    {name} {key}")
+                so_far[key] = step
+
+        yield line
+        return
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        total = bars.add_task(name, total=len(names) * steps)
+        single = names if len(names) <= _MOST_BARS else ()
+        rows: dict[str, TaskID] = {key: bars.add_task(key, total=steps) for key in single}
+
+        def move(key: str, step: int) -> None:
+            with lock:
+                if key not in so_far:
+                    return
+                so_far[key] = step
+                if key in rows:
+                    bars.update(rows[key], completed=step)
+                bars.update(total, completed=sum(so_far.values()))
+
+        yield move
+
+
+@contextmanager
+def apply_progress(plan: Plan) -> Iterator[Callable[[Event], None]]:
+    """Show an apply: a bar for each student, and one for each shared thing; yields the listener for it."""
+    owner = {r.key: r.student or r.key for r in plan.resources}
+    names = list(dict.fromkeys(owner.values()))
+    size = Counter(owner.values())
+    state: dict[str, int] = {}
+    with progress(names, f"cohort {plan.cohort}", steps=300) as move:
+
+        def listen(event: Event) -> None:
+            name = owner.get(event.key)
+            if name is None:
+                return
+            state[event.key] = _STEPS.get(event.state, 0)
+            done = sum(step for key, step in list(state.items()) if owner[key] == name)
+            move(name, 100 * done // size[name])
+
+        yield listen
+
+
+def applied_text(done: Applied) -> str:
+    """Return an apply's end for people: the inventory, and what is wrong with it."""
+    machines = [row for row in done.rows if row.kind == "machine" and row.state != "deleted"]
+    lines = [f"{row.key:24} {row.state:8} {row.size:14} {row.zone:16} {row.address}" for row in machines]
+    said = [
+        f"{len(done.made)} made",
+        f"{len(done.adopted)} found from before",
+        f"{len(done.removed)} doubles removed",
+    ]
+    lines.append(", ".join(said) + f"; now {counted([row.state for row in done.rows])}")
+    lines += [f"failed   {failure.key} ({failure.kind}): {failure.what}" for failure in done.failed]
+    lines += [f"stray    {key}: in no plan any more; --prune removes it" for key in done.strays]
+    return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpgaclass.cohort.database import aware, now, open_database
 from fpgaclass.cohort.errors import BusyError
-from fpgaclass.cohort.plan import Kind, Plan, Resource
+from fpgaclass.cohort.plans import Kind, Plan, Resource
 from fpgaclass.cohort.port import scrub
 
 if TYPE_CHECKING:

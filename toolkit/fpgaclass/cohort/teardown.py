@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fpgaclass.cohort.engine import Event, Listener, ignore
 from fpgaclass.cohort.errors import AuthError, LeftoverError, ProviderError
-from fpgaclass.cohort.plan import Kind
+from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Found, Provider, scrub
 
 # What costs most goes first; a volume or firewall in use cannot go before its machine; and what would end the

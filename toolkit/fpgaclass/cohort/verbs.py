@@ -11,8 +11,8 @@ from fpgaclass.cohort import keys
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.engine import Applied, Apply, Listener
 from fpgaclass.cohort.errors import CohortError, PlanRefusedError
-from fpgaclass.cohort.plan import Kind, Plan
 from fpgaclass.cohort.planning import make_plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
 from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.roster import Student, read_roster, students_of

@@ -24,7 +24,7 @@ def hand_over(book: LeaseBook, identity: str, gate: Callable[[str], Health], *, 
     Args:
         book: the bookings.
         identity: the lease whose time has come.
-        gate: resets and checks the card of a name; see :func:`fpgaclass.cohort.configure.card_gate`.
+        gate: resets and checks the card of a name; see :func:`fpgaclass.cohort.hosts.card_gate`.
         student: whose lease it must be.
 
     Returns:

@@ -16,7 +16,7 @@ from fpgaclass.cohort.errors import (
     QuotaError,
     ThrottleError,
 )
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Order, SpentTokenError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from fpgaclass.cohort.errors import ProviderError
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Order
 from fpgaclass.cohort.providers.aws import make
 from fpgaclass.cohort.providers.aws import preflight as _preflight

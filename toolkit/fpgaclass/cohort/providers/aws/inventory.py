@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fpgaclass.cohort.errors import CapacityError, GoneError, ProviderError
-from fpgaclass.cohort.plan import Kind
+from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import PREFIX, Found, Marker
 from fpgaclass.cohort.providers.aws.client import AwsClient
 

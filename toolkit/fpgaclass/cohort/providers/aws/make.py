@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fpgaclass.cohort.errors import GoneError, ProviderError
-from fpgaclass.cohort.plan import Kind
+from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import PREFIX, Found, Marker, Order
 from fpgaclass.cohort.providers.aws.client import AwsClient
 from fpgaclass.cohort.providers.aws.inventory import shared_name

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from fpgaclass.cohort.errors import AuthError, ProviderError
-from fpgaclass.cohort.plan import Plan
+from fpgaclass.cohort.plans import Plan
 from fpgaclass.cohort.port import Finding
 from fpgaclass.cohort.providers.aws.client import AwsClient
 

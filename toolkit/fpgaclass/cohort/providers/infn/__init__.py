@@ -18,7 +18,7 @@ from fpgaclass.cohort.errors import (
     QuotaError,
 )
 from fpgaclass.cohort.places import provisioning
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, Provider, scrub
 from fpgaclass.cohort.providers.infn.client import OrchestratorClient
 from fpgaclass.cohort.providers.infn.token import Token

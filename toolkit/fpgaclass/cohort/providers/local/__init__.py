@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.cohort.errors import CapacityError, ProviderError
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order
 from fpgaclass.cohort.providers.local import network
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from fpgaclass.cohort.calls import Caller
 from fpgaclass.cohort.errors import AuthError, GoneError, ProviderError, RefusedError
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import PREFIX, Capabilities, Finding, Found, Marker, Order
 from fpgaclass.cohort.providers.aws.make import guest_script
 from fpgaclass.cohort.providers.openstack.calls import connect, typed

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from fpgaclass.cohort.errors import CapacityError, ProviderError, QuotaError
-from fpgaclass.cohort.plan import Kind, Plan
+from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, scrub
 from fpgaclass.cohort.providers.openstack.calls import connect, typed
 

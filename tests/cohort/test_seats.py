@@ -1,0 +1,113 @@
+"""What a student sees, and what a person sees while a cohort is made."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fpgaclass import cohort as room
+from fpgaclass.cohort import verbs
+from fpgaclass.cohort.errors import CohortError
+from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
+
+
+def test_a_seat_tells_the_way_in_and_the_turn(course: Path) -> None:
+    """Which machine, until when, which card, when; and the card's address only while it is theirs."""
+    room.apply(course, provider=MemoryProvider(MemoryCloud()))
+    book = room.open_leases(course)
+    lease = book.book("ada")
+    assert isinstance(lease, room.Lease)
+    seat = room.seats(course, "ada")[0]
+    assert seat.machine == "ready"
+    assert seat.connect.startswith("ssh ada@192.0.2.")
+    assert seat.lease == lease
+    text = room.seat_text(seat, timezone="Europe/Rome")
+    assert "card/" in text
+    assert "copy your work" in text
+    if book.current("ada"):
+        assert seat.card_connect.startswith("ssh ada@")
+    emmy = room.seats(course, "emmy")[0]
+    assert emmy.lease is None
+    assert "nothing booked" in room.seat_text(emmy)
+    assert len(room.seats(course)) == 3
+    with pytest.raises(CohortError, match="called nobody"):
+        room.seats(course, "nobody")
+
+
+def test_before_apply_a_seat_says_so(course: Path) -> None:
+    """A student who looks too early must not see an error."""
+    seat = room.seats(course, "ada")[0]
+    assert (seat.machine, seat.connect, seat.ends) == ("not planned", "", None)
+
+
+def test_an_apply_is_told_by_student_in_a_log(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a log there are no bars: one line for each student, when all of theirs is there."""
+    plan = room.plan(course)
+    with room.apply_progress(plan) as listen:
+        done = room.apply(course, provider=MemoryProvider(MemoryCloud()), listener=listen)
+    lines = [line.split()[-1] for line in capsys.readouterr().err.splitlines() if "done" in line]
+    assert sorted(lines) == ["ada", "card/0", "card/1", "emmy", "firewall", "key", "lise"]
+    text = room.applied_text(done)
+    assert "13 made" in text
+    assert "13 ready" in text
+
+
+def test_the_bars_do_not_run_off_the_screen(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar for each of five students; one for all of three hundred."""
+    from fpgaclass.cohort import show
+
+    for number, most in ((5, 7), (300, 2)):
+        out = io.StringIO()
+        monkeypatch.setattr(
+            show, "Console", lambda out=out, **_: Console(file=out, force_terminal=True, width=80, height=500)
+        )
+        names = [f"s{n}" for n in range(number)]
+        with show.progress(names, "cohort") as move:
+            for name in names:
+                move(name, 3)
+        last = out.getvalue().rsplit("\x1b[2K", 1)[-1]
+        assert len(last.splitlines()) <= most
+    assert course.exists()
+
+
+def test_the_port_is_what_the_providers_have() -> None:
+    """Behind one port: each adapter has every method, with the same parameters."""
+    import inspect
+
+    from fpgaclass.cohort.port import Provider
+    from fpgaclass.cohort.providers.aws import AwsProvider
+    from fpgaclass.cohort.providers.infn import InfnProvider
+    from fpgaclass.cohort.providers.local import LocalProvider
+    from fpgaclass.cohort.providers.openstack import OpenStackProvider, SiteServers
+
+    for adapter in (AwsProvider, InfnProvider, LocalProvider, OpenStackProvider, SiteServers, MemoryProvider):
+        for name in ("preflight", "inventory", "create", "complete", "delete"):
+            wanted = list(inspect.signature(getattr(Provider, name)).parameters)
+            assert list(inspect.signature(getattr(adapter, name)).parameters) == wanted, (adapter, name)
+
+
+def test_the_room_imports_without_any_cloud(tmp_path: Path) -> None:
+    """A provider's package loads only when used: a laptop without boto3 can still plan."""
+    import subprocess
+    import sys
+
+    names = [
+        "boto3",
+        "botocore",
+        "ansible",
+        "ansible_runner",
+        "openstack",
+        "httpx",
+        "sqlalchemy",
+        "psycopg",
+        "moto",
+    ]
+    code = f"import sys; sys.modules.update(dict.fromkeys({names!r})); import fpgaclass.cohort"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert verbs.plan.__doc__

@@ -1,0 +1,117 @@
+"""What a student sees: which machine, which card, when, and how to get there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fpgaclass.cohort import verbs
+from fpgaclass.cohort.errors import CohortError
+from fpgaclass.cohort.leases import Lease, LeaseBook, Waiting
+from fpgaclass.cohort.spec import CohortFile, load_spec
+from fpgaclass.cohort.state import READY, State
+
+
+@dataclass(frozen=True)
+class SeatView:
+    """A student's place in the class.
+
+    Attributes:
+        student: the login.
+        machine: the state of their machine: ready, or what is missing.
+        connect: what to type to get to it; "" while it is not ready.
+        ends: when the machine goes, UTC.
+        lease: the current or next time on a card, if there is one.
+        card_connect: what to type to get to the card's node, while the lease runs.
+        waiting: the place on the waiting list, if there is no lease.
+    """
+
+    student: str
+    machine: str
+    connect: str
+    ends: datetime | None
+    lease: Lease | None
+    card_connect: str
+    waiting: Waiting | None
+
+
+def open_leases(path: Path | str, *, url: str | None = None) -> LeaseBook:
+    """Return the bookings of a cohort's cards, with its rules and one card for each that its nodes have."""
+    return _leases(load_spec(path), url)
+
+
+def seats(path: Path | str, student: str | None = None, *, url: str | None = None) -> tuple[SeatView, ...]:
+    """Return the places of all students, or of one.
+
+    Args:
+        path: course.yaml, its folder, or the cohort's own file.
+        student: only this one.
+        url: the state's database.
+
+    Raises:
+        CohortError: nobody is called like that.
+    """
+    file = load_spec(path)
+    state, book = State(url), _leases(file, url)
+    cohort = state.cohort(file.spec.name)
+    rows = {row.key: row for row in state.rows(file.spec.name)}
+    logins = [person.login for person in verbs.students(file)]
+    if student is not None and student not in logins:
+        what = f"no student of {file.spec.name} is called {student}"
+        raise CohortError(what, where=str(file.path), next_step="check the roster")
+    leases: dict[str, Lease] = {}
+    for lease in book.bookings():
+        leases.setdefault(lease.student, lease)
+    queue = {place.student: place for place in book.queue()}
+    found = []
+    for login in logins if student is None else [student]:
+        row, own = rows.get(f"seat/{login}"), leases.get(login)
+        ready = row is not None and row.state == READY
+        current = book.current(login) if own else None
+        node = rows.get(own.card.partition(".")[0]) if own and current == own else None
+        found.append(
+            SeatView(
+                student=login,
+                machine="not planned" if row is None else row.state,
+                connect=f"ssh {login}@{row.address}" if row and ready and row.address else "",
+                ends=cohort.expires if cohort else None,
+                lease=own,
+                card_connect=f"ssh {login}@{node.address}" if node and node.address else "",
+                waiting=None if own else queue.get(login),
+            )
+        )
+    return tuple(found)
+
+
+def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
+    """Return a place as a few lines for its student, with times in the class's zone."""
+    zone = ZoneInfo(timezone)
+
+    def shown(when: datetime) -> str:
+        return f"{when.astimezone(zone):%a %d %b %H:%M}"
+
+    lines = [f"{seat.student}", f"  machine  {seat.connect or seat.machine}"]
+    if seat.ends:
+        lines.append(f"  ends     {shown(seat.ends)} {timezone}; copy your work before")
+    if seat.lease:
+        until = f"{seat.lease.ends.astimezone(zone):%H:%M}"
+        lines.append(
+            f"  card     {seat.lease.card}, {shown(seat.lease.begins)} to {until} ({seat.lease.state})"
+        )
+        lines.append(f"           {seat.card_connect or 'the way in appears here when your time begins'}")
+    elif seat.waiting:
+        lines.append(f"  card     place {seat.waiting.place} of the waiting list")
+    else:
+        lines.append("  card     nothing booked; fpgaclass lease book")
+    return "\n".join(lines)
+
+
+def _leases(file: CohortFile, url: str | None) -> LeaseBook:
+    spec = file.spec
+    book = LeaseBook(spec.name, spec.leases, url=url)
+    nodes = [f"card/{number}" for number in range(spec.cards.count)]
+    names = [node if n == 0 else f"{node}.{n}" for node in nodes for n in range(spec.cards.per_node)]
+    book.ensure_cards(names)
+    return book
