@@ -26,6 +26,7 @@ inputs = keras.Input((8,))
 model = keras.Model(inputs, QDense(1, name="b")(QDense(16, activation="relu", name="a")(inputs)), name="m")
 train(model, x, y, epochs=3, batch_size=100)
 print(hashlib.sha256(b"".join(np.asarray(w).tobytes() for w in model.get_weights())).hexdigest())
+print(model.to_json())
 """
 
 

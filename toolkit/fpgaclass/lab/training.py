@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,18 +55,24 @@ def train(
         raise InvalidInputError("x or y holds NaN or infinity", next_step="drop or mend those events")
     if min(epochs, batch_size, learning_rate) <= 0:
         raise InvalidInputError("epochs, batch_size and learning_rate must be positive")
-    kept = (
-        cache_directory("training")
-        / f"{_digest(model, x, y, epochs, batch_size, learning_rate, loss, seed)}.npz"
-    )
+    digest = _digest(model, x, y, epochs, batch_size, learning_rate, loss, seed)
+    kept = cache_directory("training") / f"{digest}.npz"
     if kept.exists():
         with np.load(kept) as weights:
             model.set_weights([weights[f"w{n}"] for n in range(len(weights.files))])
-        say(f"found {model.name} trained on the same data: {kept.name[:12]}")
-        return model
-    _fit(model, x, y, epochs, batch_size, learning_rate, loss, seed)
-    _keep(model, kept)
+        say(f"found {model.name} trained on the same data: {digest[:12]}")
+    else:
+        _fit(model, x, y, epochs, batch_size, learning_rate, loss, seed)
+        _keep(model, kept)
+    # A fresh optimizer either way: what it remembers of the training would tell the two apart.
+    model.compile(_adam(learning_rate), loss)
     return model
+
+
+def _adam(learning_rate: float) -> Any:
+    import keras
+
+    return keras.optimizers.Adam(learning_rate)
 
 
 def _fit(
@@ -76,7 +84,7 @@ def _fit(
         return learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
 
     keras.utils.set_random_seed(seed)
-    model.compile(keras.optimizers.Adam(learning_rate), loss)
+    model.compile(_adam(learning_rate), loss)
     schedule = keras.callbacks.LearningRateScheduler(falling)
     model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[schedule])
 
@@ -91,9 +99,20 @@ def _digest(model: Any, x: Any, y: Any, *settings: Any) -> str:
 def _architecture(model: Any) -> str:
     """Return a model's architecture without its names: Keras counts layers up over the whole session."""
     text: str = model.to_json()
-    for n, name in enumerate((model.name, *(layer.name for layer in model.layers))):
-        text = text.replace(f'"{name}"', f'"layer {n}"')
+    for n, name in enumerate(dict.fromkeys(_names(json.loads(text)))):
+        text = text.replace(f'"{name}"', f'"name {n}"')
     return text
+
+
+def _names(part: Any) -> Iterator[str]:
+    """Yield the names of a model and its layers, as they come in its configuration."""
+    if isinstance(part, dict):
+        if isinstance(part.get("name"), str):
+            yield part["name"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            yield from _names(one)
 
 
 def _keep(model: Any, path: Path) -> None:
