@@ -158,6 +158,8 @@ class Search:
         Raises:
             FirmwareError: no point was finished.
         """
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         from fpgaclass.core.figure import DescribedFigure
 
         done, front = self._done(), self.pareto
@@ -187,6 +189,9 @@ class Search:
         if self.budget.lut is not None:
             axes.axvline(self.budget.lut, ls="--", color="#D55E00", label=f"budget: {self.budget.lut:,} LUT")
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"LUTs of the network ({SOURCE})")
         axes.set_ylabel(score_label)
         bar = figure.colorbar(dots, ax=axes)
