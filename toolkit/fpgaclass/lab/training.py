@@ -72,7 +72,7 @@ def train(
 def _adam(learning_rate: float) -> Any:
     import keras
 
-    return keras.optimizers.Adam(learning_rate)
+    return keras.optimizers.Adam(learning_rate, name="adam")
 
 
 def _fit(
