@@ -200,3 +200,17 @@ def test_codes_have_types_and_remedies(code: str, kind: type[Exception]) -> None
     assert type(error) is kind
     assert error.next_step
     assert "eyJ" not in str(error)
+
+
+@pytest.mark.parametrize(("off_s", "ok"), [(0, True), (900, False)])
+def test_a_wrong_clock_is_told_before_anything_is_made(off_s: int, ok: bool) -> None:
+    """Signatures fail a quarter of an hour off, and every expiry would be wrong by as much."""
+    from datetime import UTC, datetime, timedelta
+    from email.utils import format_datetime
+
+    from fpgaclass.cohort.providers.aws.preflight import _clock
+
+    stamp = format_datetime(datetime.now(UTC) - timedelta(seconds=off_s), usegmt=True)
+    found = list(_clock({"ResponseMetadata": {"HTTPHeaders": {"date": stamp}}}))
+    assert (found == []) is ok
+    assert ok or ("clock is 900 s off" in found[0].what and not found[0].ok)
