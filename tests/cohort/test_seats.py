@@ -33,6 +33,9 @@ def test_a_seat_tells_the_way_in_and_the_turn(course: Path) -> None:
     assert emmy.lease is None
     assert "nothing booked" in room.seat_text(emmy)
     assert len(room.seats(course)) == 3
+    cloud = MemoryProvider(MemoryCloud())
+    room.destroy(course, provider=cloud)
+    assert book.bookings() == (), "a cohort that is gone has no turns"
     with pytest.raises(CohortError, match="called nobody"):
         room.seats(course, "nobody")
 

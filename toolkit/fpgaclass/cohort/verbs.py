@@ -11,6 +11,7 @@ from fpgaclass.cohort import keys
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.engine import Applied, Apply, Listener
 from fpgaclass.cohort.errors import CohortError, PlanRefusedError
+from fpgaclass.cohort.leases.book import LeaseBook
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
@@ -235,6 +236,7 @@ def destroy(
             left = [row.key for row in rows if row.state != DELETED]
             state.set(writer, left, state=DELETED, error="", ended=now())
             state.phase(writer, "destroyed")
+        LeaseBook(name, file.spec.leases, engine=state.engine).close()
         keys.remove_key(name)
     return Destroyed(name, done.things, done.seconds, ())
 

@@ -185,6 +185,17 @@ class LeaseBook(Ledger):
             self._refill(connection)
         return moved
 
+    def close(self) -> None:
+        """End all bookings: the cohort is gone, and its name may come again."""
+        from fpgaclass.cohort.tables import cards, leases, slots, waiting
+
+        with self._turn() as connection:
+            open_ = (leases.c.cohort == self.cohort) & leases.c.state.in_((*OPEN, BLOCK))
+            connection.execute(slots.delete().where(slots.c.cohort == self.cohort))
+            connection.execute(leases.update().where(open_).values(state=CANCELLED, note="the cohort ended"))
+            connection.execute(waiting.delete().where(waiting.c.cohort == self.cohort))
+            connection.execute(cards.delete().where(cards.c.cohort == self.cohort))
+
     def served(self) -> dict[str, int]:
         """Return the slots that each student has had or has booked; fairness is measured in these."""
         with self._turn() as connection:
