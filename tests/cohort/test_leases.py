@@ -244,6 +244,7 @@ def test_eight_processes_of_a_thousand_requests_never_share_a_card(tmp_path: Pat
     print(f"{booked} booked, {refused} refused in {time.monotonic() - started:.0f} s")
 
 
+@pytest.mark.slow
 def test_a_term_is_fair(tmp_path: Path) -> None:
     """Thirty students, three cards, five of them always asking: Jain's index of the slots is 0.95 or more.
 

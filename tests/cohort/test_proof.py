@@ -21,6 +21,7 @@ def test_every_call_can_be_cut(provider: str, least: int) -> None:
 AFTER = ("lost-after", "kill-after")
 
 
+@pytest.mark.slow
 def test_the_proof_notices_a_missing_token() -> None:
     """A new machine is not listed at once: only the token then keeps a repeated call from making a second."""
     asked = {"modes": AFTER, "recoveries": ("resume",), "verbs_cut": ("apply",), "only": "RunInstances"}
