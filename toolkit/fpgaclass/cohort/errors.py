@@ -19,11 +19,7 @@
 
 from __future__ import annotations
 
-from fpgaclass.core import FpgaClassError
-
-
-class CohortError(FpgaClassError):
-    """Planning, making or removing a cohort failed."""
+from fpgaclass.core import CohortError as CohortError
 
 
 class PlanRefusedError(CohortError):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic import model_validator as _model_validator
 
 from fpgaclass.core import CourseError, InvalidInputError
-from fpgaclass.course._validated import Strict, read_yaml
+from fpgaclass.course.validated import Strict, read_yaml
 
 ProviderName = Literal["local", "aws", "infn", "openstack"]
 CohortName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=30)]

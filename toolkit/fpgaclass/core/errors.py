@@ -14,7 +14,8 @@
     │   ├── BusError               the AXI bus answered DECERR or SLVERR
     │   └── HungKernelError        the watchdog stopped a kernel that never finished
     ├── CourseError                course.yaml, a lab or a notebook is not right
-    └── ClassroomError             the hub, the exchange or the grading
+    ├── ClassroomError             the hub, the exchange or the grading
+    └── CohortError                seats in a cloud (drawn further in cohort/errors.py)
 """
 
 from __future__ import annotations
@@ -95,3 +96,7 @@ class CourseError(FpgaClassError):
 
 class ClassroomError(FpgaClassError):
     """The hub, the exchange or the grading failed."""
+
+
+class CohortError(FpgaClassError):
+    """Planning, making or removing a cohort failed."""

@@ -6,14 +6,14 @@ import math
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from fpgaclass.core import CourseError, UsageError
-from fpgaclass.course._validated import Strict, read_yaml
 from fpgaclass.course.lab import Lab
+from fpgaclass.course.validated import Strict, read_yaml
 
 _PLAIN = r"^[a-z][a-z0-9_-]*$"  # a login name, a folder name and a URL part at once; nbgrader refuses '+'
 Name = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=32)]
@@ -91,6 +91,7 @@ class Course(Strict):
         students: login names of the demo class, or of a small real one.
         boards: names of the boards that the labs may use.
         labs: the labs, in the order of the course.
+        cohort: seats in a cloud, as ``fpgaclass.cohort`` reads and checks them; None for one machine.
         path: the course.yaml it was read from.
     """
 
@@ -102,6 +103,7 @@ class Course(Strict):
     students: tuple[Name, ...] = ()
     boards: tuple[Name, ...] = ("u250",)
     labs: tuple[LabEntry, ...] = Field(min_length=1)
+    cohort: dict[str, Any] | None = None
     path: Path = Field(default=Path("course.yaml"), exclude=True)
 
     @field_validator("labs")

@@ -24,8 +24,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fpgaclass.core import CourseError
-from fpgaclass.course._validated import Strict, read_yaml
 from fpgaclass.course.percent import PercentCell, read_percent
+from fpgaclass.course.validated import Strict, read_yaml
 
 Role = Literal["text", "code", "locked", "task", "check", "hint", "wrong", "answer"]
 
