@@ -102,6 +102,27 @@ def test_the_lab_in_the_guide_passes(tmp_path: Path) -> None:
     assert report.ok, report.table()
 
 
+def test_wrong_answers_of_a_task_share_a_notebook(make_lab: Make) -> None:
+    """A lab that trains before the task trains once for all of them."""
+    report = gate(Lab.load(make_lab()), only="square/*")
+    assert [run.score for run in report.runs] == [0, 2]
+    assert report.runs[0].seconds == report.runs[1].seconds
+
+
+def test_an_answer_that_disturbs_the_next_does_not_count_for_it(
+    make_lab: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check broken by the answer before would refuse anything, and look as if it checked."""
+    broken = "return n + n\n\ndef refuse(*_):\n    raise AssertionError\n\ncheck.equal = refuse"
+    harmless = ("return abs(n) * n", "return n * n + 0")
+    report = gate(Lab.load(make_lab(("return n + n", broken), harmless)), only="square/*")
+    assert "disturbs the next" in capsys.readouterr().err
+    assert [(run.name, run.score, run.ok) for run in report.runs] == [
+        ("square/doubled", 0, True),
+        ("square/sign_kept", 3, False),
+    ]
+
+
 def test_a_notebook_that_cannot_be_finished_is_one_error(make_lab: Make) -> None:
     """A kernel that dies must say so, with the end of nbgrader's log."""
     folder = make_lab(('print("free code")', "import os\nos._exit(1)"))

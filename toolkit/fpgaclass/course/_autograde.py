@@ -110,7 +110,7 @@ def _graded(job: Job, root: Path) -> Marks:
         grades = gradebook.find_submission_notebook(name, name, STUDENT).grades
         scores = {g.name: float(g.auto_score) for g in grades if g.auto_score is not None}
         waiting = tuple(g.name for g in grades if g.needs_manual_grade)
-    checks = {cell.grade_id for cell in job.lab.of("check")}
+    checks = {c.metadata["nbgrader"]["grade_id"] for c in done.cells if _is_check(c)}
     outputs = [(c, o) for c in done.cells if c.cell_type == "code" for o in c.outputs]
     return Marks(
         scores={name: score for name, score in scores.items() if name in checks},
@@ -132,6 +132,11 @@ def _empty_gradebook() -> bytes:
         path = Path(folder) / "gradebook.db"
         Gradebook(f"sqlite:///{path}", "gate").close()
         return path.read_bytes()
+
+
+def _is_check(cell: Any) -> bool:
+    grading = cell.metadata.get("nbgrader", {})
+    return bool(grading.get("grade") and not grading.get("solution"))
 
 
 def _times(notebook: Any) -> Iterator[tuple[str, float]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
-from typing import Any, Literal
+from typing import Any
 
-from fpgaclass.core import CourseError, UsageError, say
+from fpgaclass.core import UsageError, say
 from fpgaclass.course._autograde import Job, Marks, autograde
-from fpgaclass.course.lab import BEGIN_SOLUTION, END_SOLUTION, Lab, LabCell
+from fpgaclass.course._trials import Trial, TrialNotebook, trial_notebooks, whole_notebook
+from fpgaclass.course.lab import Lab
 from fpgaclass.course.notebook import source_notebook
 
 _BY_ASSERT = ("AssertionError", "CheckError")
@@ -20,7 +21,7 @@ _BY_ASSERT = ("AssertionError", "CheckError")
 
 @dataclass(frozen=True)
 class GateRun:
-    """One notebook that was graded.
+    """One answer that was graded.
 
     Attributes:
         name: ``"solution"``, ``"blank"`` or ``"<task>/<wrong answer>"``.
@@ -30,7 +31,8 @@ class GateRun:
         ok: it proves what it should.
         reason: why not, else empty.
         said: what the student reads at the first check that fails.
-        seconds: measured, of the autograding with the start of its kernel.
+        seconds: measured, of the autograding of its notebook with the start of the kernel; wrong answers of
+            one task share a notebook.
         slowest: (cell id, seconds) of the three cells that took longest, measured.
     """
 
@@ -52,7 +54,7 @@ class GateReport:
     Attributes:
         lab: its name.
         runs: the solution first, then the blank, then the wrong answers.
-        whole: whether wrong answers ran in the whole notebook.
+        whole: whether each wrong answer ran alone, in the whole notebook.
     """
 
     lab: str
@@ -67,31 +69,20 @@ class GateReport:
     def table(self) -> str:
         """Return the report as lines of text."""
         width = max(len(run.name) for run in self.runs)
-        lines = [f"{'ok' if self.ok else 'FAILED'}  {self.lab}: {len(self.runs)} runs (times measured)"]
+        lines = [f"{'ok' if self.ok else 'FAILED'}  {self.lab}: {len(self.runs)} answers"]
         for run in self.runs:
             sign = "=" if run.name in ("solution", "blank") else "<="
             lines.append(
                 f"  {'ok    ' if run.ok else 'FAILED'} {run.name:<{width}} {run.score:4g} of {run.of:g}"
-                f" (needed {sign} {run.needed:g}) {run.seconds:6.1f} s  {run.reason or run.said}"
+                f" (needed {sign} {run.needed:g})  {run.reason or run.said}"
             )
-        slow = ", ".join(f"{cell} {seconds:g} s" for cell, seconds in self.runs[0].slowest)
-        return "\n".join([*lines, f"  slowest cells of {self.runs[0].name}: {slow}"])
+        first = self.runs[0]
+        slow = ", ".join(f"{cell} {seconds:g} s" for cell, seconds in first.slowest)
+        return "\n".join([*lines, f"  {first.name}: {first.seconds:g} s (measured), of them {slow}"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, for JSON."""
         return {"lab": self.lab, "ok": self.ok, "whole": self.whole, "runs": [asdict(r) for r in self.runs]}
-
-
-@dataclass(frozen=True)
-class _Case:
-    name: str
-    kind: Literal["solution", "blank", "wrong"]
-    cells: tuple[LabCell, ...]
-    wrong: LabCell | None = None
-
-    @property
-    def of(self) -> int:
-        return sum(cell.points for cell in self.cells if cell.role == "check")
 
 
 def gate(
@@ -104,14 +95,14 @@ def gate(
 ) -> GateReport:
     """Grade the solution, the blank and every wrong answer of a lab, and say whether the checks check.
 
-    Each is released, submitted and autograded by nbgrader in a temporary course, in a kernel of its own.
-    Wrong answers run in a shorter notebook, see docs/decisions/lab_gate.md.
+    All are released, submitted and autograded by nbgrader in temporary courses, with real kernels. The wrong
+    answers of a task share one shorter notebook, see docs/decisions/lab_gate.md.
 
     Args:
         lab: the lab.
         jobs: how many notebooks at once; they share the processor's cores.
-        whole: run wrong answers in the whole notebook.
-        only: run those whose name fits, such as ``"solution"`` or ``"bending/*"``.
+        whole: run each wrong answer alone, in the whole notebook.
+        only: try those whose name fits, such as ``"solution"`` or ``"bending/*"``.
         cell_seconds: no cell may run longer.
 
     Raises:
@@ -120,35 +111,53 @@ def gate(
     """
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}, and at least one is needed")
-    cases = [case for case in _cases(lab, whole) if fnmatch(case.name, only)]
-    if not cases:
-        names = ", ".join(case.name for case in _cases(lab, whole))
-        raise UsageError(f"no run of {lab.name} fits '{only}'", next_step=f"one of: {names}")
+    every = [whole_notebook(lab, "solution"), whole_notebook(lab, "blank")]
+    names = ["solution", "blank", *(f"{wrong.belongs}/{wrong.name}" for wrong in lab.of("wrong"))]
+    wanted = [name for name in names if fnmatch(name, only)]
+    if not wanted:
+        raise UsageError(f"no answer of {lab.name} fits '{only}'", next_step=f"one of: {', '.join(names)}")
+    wrongs = [wrong for wrong in lab.of("wrong") if f"{wrong.belongs}/{wrong.name}" in wanted]
+    notebooks = [notebook for notebook in every if notebook.trials[0].name in wanted]
+    notebooks += trial_notebooks(lab, wrongs, whole=whole)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    graded = {case.name: _job(lab, case, cell_seconds, threads) for case in cases}
     runs: dict[str, GateRun] = {}
-    for name, marks in _autograded(graded, jobs):
-        case = next(case for case in cases if case.name == name)
-        runs[name] = run = _judge(case, marks)
-        verdict = f"{'ok    ' if run.ok else 'FAILED'} {len(runs)}/{len(cases)}"
-        say(f"  {verdict} {lab.name} {name}: {run.score:g} of {run.of:g}, {run.seconds:.1f} s")
-    return GateReport(lab.name, tuple(runs[case.name] for case in cases), whole)
+    while notebooks:
+        alone: list[TrialNotebook] = []
+        for notebook, marks in _autograded(lab, notebooks, jobs, cell_seconds, threads):
+            control = next((trial for trial in notebook.trials if trial.kind == "control"), None)
+            if control and _score(control, marks) != control.needed:
+                task = control.checks[0].belongs
+                say(f"  {lab.name}: an answer to '{task}' disturbs the next, so each runs alone")
+                mine = [trial.wrong for trial in notebook.trials if trial.wrong]
+                alone += (one for wrong in mine for one in trial_notebooks(lab, [wrong], whole=False))
+                continue
+            for trial in notebook.trials:
+                if trial.kind != "control":
+                    runs[trial.name] = run = _judge(notebook, trial, marks)
+                    verdict = f"{'ok    ' if run.ok else 'FAILED'} {len(runs)}/{len(wanted)} {lab.name}"
+                    say(f"  {verdict} {run.name}: {run.score:g} of {run.of:g} (notebook {run.seconds:g} s)")
+        notebooks = alone
+    return GateReport(lab.name, tuple(runs[name] for name in wanted), whole)
 
 
-def _autograded(jobs_by_name: dict[str, Job], jobs: int) -> Iterator[tuple[str, Marks]]:
+def _autograded(
+    lab: Lab, notebooks: Sequence[TrialNotebook], jobs: int, cell_seconds: int, threads: int
+) -> Iterator[tuple[TrialNotebook, Marks]]:
     """Yield what nbgrader found, in the order in which the notebooks are done."""
-    if jobs == 1:
-        for name, job in jobs_by_name.items():
-            yield name, autograde(job)
+    work = [_job(lab, notebook, cell_seconds, threads) for notebook in notebooks]
+    if jobs == 1 or len(work) == 1:
+        for notebook, job in zip(notebooks, work, strict=True):
+            yield notebook, autograde(job)
         return
     # Spawned and not forked: nbgrader changes the working directory, and forks of threads hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(jobs_by_name)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(jobs, len(work)), mp_context=context) as pool:
         try:
             # The first one alone: it trains and builds what the others then find in the cache.
-            first, *others = jobs_by_name
-            yield first, pool.submit(autograde, jobs_by_name[first]).result()
-            waiting = {pool.submit(autograde, jobs_by_name[name]): name for name in others}
+            yield notebooks[0], pool.submit(autograde, work[0]).result()
+            waiting = {
+                pool.submit(autograde, job): one for one, job in zip(notebooks[1:], work[1:], strict=True)
+            }
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
         except BaseException:
@@ -156,54 +165,37 @@ def _autograded(jobs_by_name: dict[str, Job], jobs: int) -> Iterator[tuple[str, 
             raise
 
 
-def _cases(lab: Lab, whole: bool) -> Iterator[_Case]:
-    yield _Case("solution", "solution", lab.cells)
-    yield _Case("blank", "blank", lab.cells)
-    for wrong in lab.of("wrong"):
-        cells = lab.cells if whole else _up_to(lab, wrong.belongs)
-        yield _Case(f"{wrong.belongs}/{wrong.name}", "wrong", cells, wrong)
-
-
-def _up_to(lab: Lab, task: str) -> tuple[LabCell, ...]:
-    """Return the cells up to the last check of a task, without what other tasks are marked by."""
-    last = max(cell.line for cell in lab.of("check", task))
-    marked = ("check", "answer", "hint")
-    return tuple(c for c in lab.cells if c.line <= last and (c.role not in marked or c.belongs == task))
-
-
-def _job(lab: Lab, case: _Case, cell_seconds: int, threads: int) -> Job:
+def _job(lab: Lab, notebook: TrialNotebook, cell_seconds: int, threads: int) -> Job:
     import nbformat
 
-    answers = {}
-    if case.kind != "blank":
-        answers = {c.grade_id: _answer(c.source) for c in case.cells if c.role in ("task", "answer")}
-    if case.wrong:
-        answers[f"task_{case.wrong.belongs}"] = case.wrong.source
-    kept = {cell.line for cell in case.cells}
-    source = nbformat.writes(source_notebook(lab, lambda cell: cell.line in kept))
-    return Job(lab, source, answers, cell_seconds, threads)
+    source = nbformat.writes(source_notebook(replace(lab, cells=notebook.cells)))
+    return Job(lab, source, notebook.answers, cell_seconds, threads)
 
 
-def _answer(source: str) -> str:
-    """Return a solution as a student would have it, without the marks around it."""
-    lines = [line for line in source.splitlines() if line.strip() not in (BEGIN_SOLUTION, END_SOLUTION)]
-    return "\n".join(lines)
+def _score(trial: Trial, marks: Marks) -> float:
+    return sum(marks.scores.get(check.grade_id, 0.0) for check in trial.checks)
 
 
-def _judge(case: _Case, marks: Marks) -> GateRun:
-    """Compare what nbgrader found with what the run has to show."""
-    score = sum(marks.scores.values())
-    checks = [cell.grade_id for cell in case.cells if cell.role == "check"]
+def _judge(notebook: TrialNotebook, trial: Trial, marks: Marks) -> GateRun:
+    """Compare what nbgrader found with what the answer has to show."""
+    checks = [check.grade_id for check in trial.checks]
     failed = [(cell, name, text) for cell, name, text in marks.raised if cell in checks]
-    needed = {"solution": case.of, "blank": 0}.get(
-        case.kind, case.of - (case.wrong.loses if case.wrong else 0)
-    )
+    untold = [check for check in marks.unproved if check in checks and marks.scores.get(check)]
+    score = _score(trial, marks)
+    if untold:
+        reason = f"{', '.join(untold)} gave marks without running to the end"
+    elif trial.kind == "blank":
+        reason = "" if score == 0 else f"nothing was written, and {score:g} points were given"
+    elif trial.kind == "wrong":
+        reason = _not_wrong_enough(trial, score, failed)
+    else:
+        reason = _not_right_enough(notebook, trial, marks, score)
     return GateRun(
-        name=case.name,
+        name=trial.name,
         score=score,
-        of=case.of,
-        needed=needed,
-        ok=not (reason := _trouble(case, marks, score, needed, failed)),
+        of=trial.of,
+        needed=trial.needed,
+        ok=not reason,
         reason=reason,
         said=failed[0][2] if failed else "",
         seconds=round(marks.seconds, 1),
@@ -211,49 +203,32 @@ def _judge(case: _Case, marks: Marks) -> GateRun:
     )
 
 
-def _trouble(
-    case: _Case, marks: Marks, score: float, needed: float, failed: list[tuple[str, str, str]]
-) -> str:
-    """Return why a run does not prove what it should, or nothing."""
-    untold = [check for check in marks.unproved if marks.scores.get(check)]
-    if untold:
-        return f"{', '.join(untold)} gave marks without running to the end"
-    if case.kind == "blank":
-        return "" if score == 0 else f"nothing was written, and {score:g} points were given"
-    if case.kind == "wrong":
-        return _wrong_trouble(case, score, needed, failed)
+def _not_right_enough(notebook: TrialNotebook, trial: Trial, marks: Marks, score: float) -> str:
+    """Return why a solution does not show what it should, or nothing."""
     if marks.raised:
         cell, name, text = marks.raised[0]
         return f"the solution raises in {cell}: {name}: {text[:200]}"
     if marks.noisy:
         return f"the solution writes to stderr in {', '.join(marks.noisy)}, and nbgrader gives that zero"
-    if score != needed:
-        return f"the solution gets {score:g} of {needed:g}"
-    answers = {cell.grade_id for cell in case.cells if cell.role == "answer"}
+    if score != trial.needed:
+        return f"the solution gets {score:g} of {trial.needed:g}"
+    answers = {cell.grade_id for cell in notebook.cells if cell.role == "answer"}
     if set(marks.waiting) != answers:
         return f"{', '.join(sorted(answers ^ set(marks.waiting)))} should wait for a person, and nothing else"
     return ""
 
 
-def _wrong_trouble(case: _Case, score: float, needed: float, failed: list[tuple[str, str, str]]) -> str:
-    assert case.wrong is not None
-    if score > needed:
-        return f"it should get at most {needed:g}"
-    by = (case.wrong.raises,) if case.wrong.raises else _BY_ASSERT
-    mine = {
-        cell.grade_id for cell in case.cells if cell.role == "check" and cell.belongs == case.wrong.belongs
-    }
+def _not_wrong_enough(trial: Trial, score: float, failed: list[tuple[str, str, str]]) -> str:
+    """Return why a wrong answer does not show what it should, or nothing."""
+    assert trial.wrong is not None
+    if score > trial.needed:
+        return f"it should get at most {trial.needed:g}"
+    by = (trial.wrong.raises,) if trial.wrong.raises else _BY_ASSERT
+    mine = {check.grade_id for check in trial.checks if check.belongs == trial.wrong.belongs}
     own = [failure for failure in failed if failure[0] in mine]
     if not own:
-        return "it loses its points in the checks of other tasks, not in its own"
+        return "it loses its points without an error in a check of its own task"
     check, name, text = own[0]
     if name not in by:
         return f"{check} ends in {name}, not in {' or '.join(by)}: {text[:200]}"
     return ""
-
-
-def require_ok(report: GateReport) -> None:
-    """Raise CourseError with the whole table when a gate failed."""
-    if not report.ok:
-        bad = [run.name for run in report.runs if not run.ok]
-        raise CourseError(f"{report.lab}: {', '.join(bad)} failed the gate\n{report.table()}")
