@@ -162,7 +162,7 @@ def test_a_hub_that_cannot_start_says_why(classroom: Classroom, port: int) -> No
     (classroom.layout.hub / "jupyterhub.sqlite").write_text("not a database, " * 100)
     with pytest.raises(ClassroomError, match=r"the hub did not start: .*not a database.*hub\.log"):
         classroom.up(port, foreground=False)
-    assert server.processes_of(classroom.layout) == []
+    _wait(lambda: not server.processes_of(classroom.layout))
 
 
 def test_a_missing_package_is_named(
