@@ -1044,7 +1044,8 @@ def in_numpy(x):
     return x @ plain[-1][0] + plain[-1][1]
 
 
-print("  events   Keras µs   numpy µs   card µs (host measured, link modelled, kernel simulated)")
+print("Keras and numpy measured; card: host measured, link modelled, kernel simulated")
+print("  events   Keras µs   numpy µs   card µs")
 for one in timing.timings:
     batch = np.resize(X_test, (one.events, 27))
     row = []
