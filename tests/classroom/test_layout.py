@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.classroom.layout import ensure_private, locked, read_json, write_json
+from fpgaclass.classroom.layout import ensure_private, ensure_state, locked, read_json, write_json
 from fpgaclass.classroom.sandbox import Jail, find_jail
 from fpgaclass.core import ClassroomError
 
@@ -41,6 +41,19 @@ print([(path.name, path.read_text()) for path in Path("/mnt").iterdir()])
     assert "No space left on device" in done.stdout, done.stderr
     assert "make room on that disk" in done.stdout
     assert done.stdout.endswith("[('roster.json', 'kept')]\n")
+
+
+def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:
+    """As root, `--state /srv` would close that folder to everybody else."""
+    (tmp_path / "thesis.tex").write_text("mine")
+    before = tmp_path.stat().st_mode
+    with pytest.raises(
+        ClassroomError, match=r"holds other things than a class.*Next: give a new or an empty"
+    ):
+        ensure_state(tmp_path)
+    assert tmp_path.stat().st_mode == before
+    (tmp_path / "thesis.tex").rename(tmp_path / "up.lock")
+    assert ensure_state(tmp_path).stat().st_mode & 0o777 == 0o700
 
 
 def test_what_is_written_is_whole_and_private(tmp_path: Path) -> None:

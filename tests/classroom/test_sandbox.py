@@ -48,6 +48,18 @@ print(pathlib.Path({str(secret)!r}).exists(), os.path.exists("/etc/shadow"), os.
     assert _run(jail, tmp_path, program) == "['ada'] /home/ada b False\nFalse False False\n"
 
 
+def test_no_solution_is_there(jail: Jail, tmp_path: Path) -> None:
+    """The demo course travels with the package, and a lab.py holds solutions, checks and wrong answers."""
+    program = """
+import os, sys, pathlib
+import fpgaclass
+roots = {sys.prefix, str(pathlib.Path(fpgaclass.__file__).parents[1])}
+print([os.path.join(at, "lab.py") for root in roots for at, _, files in os.walk(root) if "lab.py" in files
+       and "notebooks" in at])
+"""
+    assert _run(jail, tmp_path, program) == "[]\n"
+
+
 def test_the_system_and_the_environment_cannot_be_changed(jail: Jail, tmp_path: Path) -> None:
     """A package changed by one student would run in the next one's server."""
     program = """

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from fpgaclass.classroom import grading, server
-from fpgaclass.classroom.layout import Layout, ensure_private, locked, unwritable
+from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.sandbox import NoJail, find_jail
 from fpgaclass.classroom.seats import ensure_seat
@@ -88,13 +88,13 @@ class Classroom:
             ClassroomError: the port is taken, the state cannot be written, or a part did not start.
         """
         check_packages()
-        ensure_private(self.layout.state)
+        ensure_state(self.layout.state)
         running = server.find_running(self.layout)
         if running:
             say(f"The class {self.course.course_id} is up already: {running.url}")
             self._print_logins(self._ensure_roster())
             return self.status()
-        with locked(self.layout.state / "up.lock", "bringing this class up"):
+        with locked(self.layout.state / LOCK, "bringing this class up"):
             server.check_port(port)
             logins = self.prepare()
             with stage("start the hub", "JupyterHub"):
@@ -195,7 +195,7 @@ class Classroom:
         return reset_password(self.layout, user)
 
     def _ensure_folders(self) -> None:
-        ensure_private(self.layout.state)
+        ensure_state(self.layout.state)
         ensure_private(self.layout.hub)
         for folder in (self.layout.course, self.layout.outbound):
             folder.mkdir(parents=True, exist_ok=True)

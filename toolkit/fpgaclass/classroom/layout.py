@@ -101,6 +101,9 @@ class Layout:
         return self.state / "seats" / user
 
 
+LOCK = "up.lock"
+
+
 def ensure_private(folder: Path) -> Path:
     """Make a folder that only its owner may enter, and return it.
 
@@ -117,6 +120,25 @@ def ensure_private(folder: Path) -> Path:
     except OSError as trouble:
         raise unwritable(folder, trouble) from trouble
     return folder
+
+
+def ensure_state(folder: Path) -> Path:
+    """Make the folder of a class, or take one that is empty or a class's already, and return it.
+
+    Raises:
+        ClassroomError: it holds something else, or cannot be written.
+    """
+    try:
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as trouble:
+        raise unwritable(folder, trouble) from trouble
+    if names - {LOCK} and "hub" not in names:
+        raise ClassroomError(
+            "that folder holds other things than a class",
+            where=str(folder),
+            next_step="give a new or an empty folder with --state",
+        )
+    return ensure_private(folder)
 
 
 def unwritable(path: Path, trouble: OSError) -> ClassroomError:

@@ -47,6 +47,45 @@ class Mark:
     note: str = ""
 
 
+_SAFE_TAGS = (
+    *(
+        "a",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+    ),
+    *(
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+    ),
+    *("tbody", "td", "th", "thead", "tr", "ul"),
+)
+
+
 def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = None) -> None:
     """Fill in nbgrader's configuration for the instructor's side.
 
@@ -75,8 +114,27 @@ def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = Non
     c.Autograde.exporter_class = "fpgaclass.classroom.execute.JailedExporter"
     c.OverwriteCells.add_missing_cells = True  # a deleted check counts, and fails
     c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.late.CourseLatePenalty"
+    _show_safely(c)
     if timeout:
         c.Execute.timeout = timeout
+
+
+def _show_safely(c: Any) -> None:
+    """Keep what a student wrote from running in the browser of whoever marks it, or reads the feedback.
+
+    The formgrader is a page of the instructor's own server: a script in it could do all that they can.
+    """
+    c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
+    c.SanitizeHTML.tags = [*_SAFE_TAGS]
+    c.SanitizeHTML.strip = True
+    # A figure says itself twice, as an image and as HTML with its description: HTML is what is cleaned.
+    c.NbConvertBase.display_data_priority = [
+        "image/png",
+        "image/jpeg",
+        "text/html",
+        "text/latex",
+        "text/plain",
+    ]
 
 
 @contextmanager

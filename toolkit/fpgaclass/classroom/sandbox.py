@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -136,6 +137,8 @@ class Jail:
         options += ["--symlink", "/tmp", "/var/tmp"]
         for mount in all_mounts:
             options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
+        for folder in _hidden():
+            options += ["--tmpfs", folder]
         if environment is not None:
             options.append("--clearenv")
             for name, value in environment.items():
@@ -190,6 +193,16 @@ def _version(bwrap: str) -> tuple[int, ...] | None:
         return None
     found = re.search(r"(\d+)\.(\d+)", shown.stdout)
     return tuple(map(int, found.groups())) if found else None
+
+
+@cache
+def _hidden() -> tuple[str, ...]:
+    """Return what the Python environment holds and no student may see: the demo course with its solutions."""
+    places = {
+        Path(sysconfig.get_path("purelib")) / "fpgaclass" / "demo",
+        _package_root() / "fpgaclass" / "demo",
+    }
+    return tuple(sorted(str(place) for place in places if place.is_dir()))
 
 
 @cache

@@ -43,6 +43,26 @@ def jailed_command(layout: Layout, jail: Jail | NoJail, user: User, words: list[
     return jail.command(words, person, mounts, network=True, cwd=person.home, scratch=seat / "tmp")
 
 
+_WELCOME = {
+    "student": """# Start here
+
+1. In the menu, **Nbgrader > Assignment List**: *Fetch* a lab. Its folder appears on the left.
+2. Open the notebook and work from top to bottom. **Validate**, above the notebook, runs the checks that you
+   can see.
+3. **Nbgrader > Assignment List** again: *Submit*, as often as you like; the last one before the deadline
+   counts.
+
+When it has been graded, *Fetch Feedback* is in the same list.
+""",
+    "instructor": """# Start here
+
+- In the menu, **Nbgrader > Formgrader**: who has submitted, the marks, and what waits to be marked by hand.
+- In a terminal of the machine: `fpgaclass status`, `fpgaclass grade LAB`, `fpgaclass feedback LAB`.
+- The course folder on the left is nbgrader's; its `source` comes from each lab's `lab.py`.
+""",
+}
+
+
 def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool = False) -> Path:
     """Make a user's home, boxes and scratch space, each with the right owner; return the seat's folder.
 
@@ -81,7 +101,16 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool 
         folder.mkdir(parents=True, exist_ok=True)
         _ensure_owner(folder, uid)
     layout.home(user.name).chmod(0o700)
+    _ensure_welcome(layout.home(user.name), user.role, uid)
     return seat
+
+
+def _ensure_welcome(home: Path, role: str, uid: int) -> None:
+    """Leave a page in a home that says where the work is: JupyterLab's first screen says nothing of it."""
+    page = home / "START_HERE.md"
+    if not page.exists() and not page.is_symlink():
+        page.write_text(_WELCOME[role])
+        os.chown(page, uid, uid)
 
 
 def _ensure_link(path: Path, target: Path) -> None:

@@ -54,6 +54,8 @@ def doctor(as_json: Json = False) -> None:
     else:
         colours = {machine.OK: "green", machine.LIMITED: "yellow", machine.MISSING: "red"}
         table = Table("", "what", "found", "for", "to mend it", box=None, pad_edge=False)
+        for column in table.columns:
+            column.overflow = "fold"
         for check in checks:
             state = f"[{colours[check.state]}]{check.state}[/]"
             fix = "" if check.state == machine.OK else check.fix

@@ -29,8 +29,8 @@ def up(
 
 def down(course: CoursePath = None, state: State = None) -> None:
     """Take the class down; everybody's work and marks stay."""
-    if not classroom.down(find_course(course), state):
-        print("The class was not up.")
+    was_up = classroom.down(find_course(course), state)
+    print("The class is down. Everybody's work is kept." if was_up else "The class was not up.")
 
 
 def status(course: CoursePath = None, state: State = None, as_json: Json = False) -> None:
@@ -58,6 +58,7 @@ def collect(lab: Lab, course: CoursePath = None, state: State = None) -> None:
     collected = classroom.collect(find_course(course), lab, state)
     for note in collected.notes:
         print(note)
+    print(f"{lab}: {len(collected.students)} submissions collected")
 
 
 def grade(

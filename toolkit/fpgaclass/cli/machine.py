@@ -78,11 +78,9 @@ def ensure_synthesis() -> None:
 
 
 def ensure_sandbox() -> None:
-    """Get bubblewrap if root can; otherwise say what its absence means."""
+    """Get bubblewrap if root can; what its absence means is said by the class."""
     if find_tool("bwrap") is None:
         _apt("the sandbox of students' servers and grading", "bubblewrap")
-    if not _sandbox_works():
-        warn(f"no working bubblewrap: {_sandbox().found}. Students' code will run unconfined")
 
 
 def ensure_browser() -> None:
@@ -165,7 +163,13 @@ def _compiler() -> Check:
     try:
         tool = find_compiler()
     except ToolMissingError:
-        return Check("C++ compiler", MISSING, "none", purpose, "apt-get install g++, or pip install ziglang")
+        return Check(
+            "C++ compiler",
+            MISSING,
+            "none",
+            purpose,
+            "apt-get install g++; without it, `up` gets ziglang from PyPI",
+        )
     slow = "ziglang" in tool.command
     return Check(
         "C++ compiler", LIMITED if slow else OK, f"{' '.join(tool.command)} ({tool.origin})", purpose

@@ -34,4 +34,5 @@ class DescribedFigure(Figure):
             f'<img alt="{html.escape(self.alt_text)}" style="max-width:100%" '
             f'src="data:image/png;base64,{data}">'
         )
-        return {"text/html": image, "text/plain": self.alt_text}
+        # Where HTML is not trusted (another's notebook), the bare picture is shown.
+        return {"text/html": image, "image/png": data, "text/plain": self.alt_text}

@@ -9,4 +9,6 @@ c.ServerApp.allow_root = os.geteuid() == 0
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash", "-l"]}
 # A kernel that nobody has looked at for six hours has been forgotten.
 c.MappingKernelManager.cull_idle_timeout = 6 * 3600
+# A TCP port could be listened to by every other server of the machine; sockets lie in a private folder.
+c.KernelManager.transport = "ipc"
 c.FileContentsManager.delete_to_trash = False

@@ -1,0 +1,43 @@
+"""What a student writes must not run in the browser of whoever reads it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import HTMLExporter
+from traitlets.config import Config
+
+from fpgaclass.classroom.nbgrader_course import configure
+
+_EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
+
+
+def _notebook() -> nbformat.NotebookNode:
+    output = nbformat.v4.new_output
+    picture = {"image/png": "iVBORw0KGgo=", "text/html": f"<b>the picture</b>{_EVIL}"}
+    code = nbformat.v4.new_code_cell("show()")
+    code.outputs = [
+        output("display_data", {"text/html": f"<b>of the code</b>{_EVIL}"}),
+        output("display_data", {"application/javascript": "alert(4)"}),
+        output("display_data", {"image/svg+xml": "<svg onload='alert(5)'></svg>"}),
+        output("display_data", picture),
+    ]
+    text = f"# A heading\n\n<details><summary>a hint</summary>inside</details>\n\n$p_T$ {_EVIL}"
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), code])
+
+
+def test_nothing_of_a_submission_runs_in_the_page(tmp_path: Path) -> None:
+    """The formgrader is a page of the instructor's server: a script in it could give itself full marks."""
+    config = Config()
+    configure(config, course=tmp_path / "course", exchange=tmp_path)
+    config.HTMLExporter.template_name = "classic"
+    page, _ = HTMLExporter(config=config).from_notebook_node(_notebook())
+    shown = page[page.index("<body") :]
+    assert "A heading" in shown
+    assert "<summary>a hint</summary>" in shown
+    assert "of the code" in shown
+    assert "iVBORw0KGgo=" in shown, "pictures stay"
+    for evil in (r"<script", r"onerror", r"javascript:", r"<svg", r"alert\(4\)", r"onload"):
+        assert not re.search(evil, shown), evil
