@@ -64,7 +64,12 @@ def test_other_settings_train_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(set(results)) == 4
     assert len(list(tmp_path.rglob("*.npz"))) == 4
     assert trained(epochs=2) == results[1]
-    assert len(list(tmp_path.rglob("*.npz"))) == 4
+    kept = list(tmp_path.rglob("*.npz"))
+    assert len(kept) == 4
+    for one in kept:
+        one.write_bytes(one.read_bytes()[:100])
+    assert trained(epochs=2) == results[1], "a damaged file is trained again, not believed"
+    assert len(list((tmp_path / "training").iterdir())) == 4, "nothing half-written stays"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +59,7 @@ def train(
         raise InvalidInputError("epochs, batch_size and learning_rate must be positive")
     digest = _digest(model, x, y, epochs, batch_size, learning_rate, loss, seed)
     kept = cache_directory("training") / f"{digest}.npz"
-    if kept.exists():
-        with np.load(kept) as weights:
-            model.set_weights([weights[f"w{n}"] for n in range(len(weights.files))])
+    if _find(model, kept):
         say(f"found {model.name} trained on the same data: {digest[:12]}")
     else:
         _fit(model, x, y, epochs, batch_size, learning_rate, loss, seed)
@@ -115,8 +115,19 @@ def _names(part: Any) -> Iterator[str]:
             yield from _names(one)
 
 
+def _find(model: Any, path: Path) -> bool:
+    """Give the model the weights that were kept, if there are any and they can be read."""
+    try:
+        with np.load(path) as weights:
+            model.set_weights([weights[f"w{n}"] for n in range(len(weights.files))])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # cut short by a full disk, for instance
+        return False
+    return True
+
+
 def _keep(model: Any, path: Path) -> None:
     """Write the weights whole or not at all: another notebook may look at the same time."""
-    scratch = path.with_name(f".{path.stem}.{id(model)}.npz")
-    np.savez(scratch, **{f"w{n}": weight for n, weight in enumerate(model.get_weights())})
-    scratch.replace(path)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        scratch = Path(folder) / path.name
+        np.savez(scratch, **{f"w{n}": weight for n, weight in enumerate(model.get_weights())})
+        scratch.replace(path)
