@@ -92,6 +92,8 @@ class Classroom:
         running = server.find_running(self.layout)
         if running:
             say(f"The class {self.course.course_id} is up already: {running.url}")
+            if not running.url.endswith(f":{port}"):
+                say("It stays on that port; to move it, take the class down first.")
             self._print_logins(self._ensure_roster())
             return self.status()
         with locked(self.layout.state / LOCK, "bringing this class up"):

@@ -83,6 +83,8 @@ def trace(
 
 
 def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise InvalidInputError("there is no such model", where=str(path), next_step="give a .keras file")
     import hgq  # noqa: F401 - registers its layers with Keras
     import keras
 

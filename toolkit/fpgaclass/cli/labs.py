@@ -19,12 +19,17 @@ app = typer.Typer(name="course", help="For those who write labs.", no_args_is_he
 def gate(
     lab: Annotated[str | None, typer.Argument(help="Only this lab.")] = None,
     jobs: Annotated[int, typer.Option(help="Notebooks graded at once.")] = 2,
+    only: Annotated[
+        str, typer.Option(help="Only runs whose name fits, such as 'solution' or 'cut/*'.")
+    ] = "*",
+    whole: Annotated[bool, typer.Option("--whole", help="Wrong answers in the whole notebook.")] = False,
     course: CoursePath = None,
     as_json: Json = False,
 ) -> None:
     """Prove by real autograding that a lab's checks pass what is right and nothing else."""
     labs = Course.load(find_course(course))
-    reports = [run_gate(labs.lab(entry.name), jobs=jobs) for entry in labs.labs if lab in (None, entry.name)]
+    wanted = [entry.name for entry in labs.labs if lab in (None, entry.name)]
+    reports = [run_gate(labs.lab(name), jobs=jobs, only=only, whole=whole) for name in wanted]
     if not reports:
         labs.entry(lab or "")
     if as_json:

@@ -103,6 +103,12 @@ class Firmware:
             FirmwareError: it is not one, or it is damaged.
         """
         folder = Path(folder)
+        if not (folder / MANIFEST).is_file():
+            raise FirmwareError(
+                f"no {MANIFEST} is there",
+                where=str(folder),
+                next_step="give a folder that firmware.build or Firmware.save made",
+            )
         try:
             manifest = Manifest.from_json((folder / MANIFEST).read_text())
             report = Report.from_json((folder / "reports" / "report.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,9 @@ def is_quantised(model: Any) -> bool:
 def model_digest(model: Any) -> str:
     """Return the SHA-256 of a model's architecture and weights; training state does not count."""
     weights = [part for w in model.weights for part in (str(w.shape), np.asarray(w).tobytes())]
-    return digest_of(model.to_json(), *weights)
+    config = json.loads(model.to_json())
+    config.pop("compile_config", None)
+    return digest_of(json.dumps(config, sort_keys=True), *weights)
 
 
 def check_model(model: Any) -> None:
