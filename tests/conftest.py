@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,3 +26,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["FPGACLASS_CACHE"]
     else:
         os.environ["FPGACLASS_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def standin() -> ModuleType:
+    """Kernels that are easy to check, for the card and for the shell."""
+    spec = importlib.util.spec_from_file_location("standin", Path(__file__).parent / "card" / "standin.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

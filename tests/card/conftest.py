@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-
-_STANDIN = Path(__file__).parent / "standin.py"
-
-
-@pytest.fixture(scope="session")
-def standin() -> ModuleType:
-    """Kernels that are easy to check."""
-    spec = importlib.util.spec_from_file_location("card_standin", _STANDIN)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

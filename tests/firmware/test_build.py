@@ -96,6 +96,8 @@ def test_unknown_boards_toolchains_and_damaged_folders_are_named(
         build(quantised_model, board="u9000")
     with pytest.raises(InvalidInputError, match="no toolchain 'magic'"):
         build(quantised_model, toolchain="magic")
+    with pytest.raises(FirmwareError, match=r"no manifest.json is there .*Next: give a folder"):
+        Firmware.load(tmp_path / "nowhere")
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(FirmwareError, match="no firmware can be read"):
         Firmware.load(tmp_path)
