@@ -18,6 +18,8 @@ from fpgaclass import classroom
 from fpgaclass.classroom import Classroom, server
 from fpgaclass.core import ClassroomError, InvalidInputError, ToolMissingError
 
+pytestmark = pytest.mark.xdist_group("hub")
+
 
 @pytest.fixture
 def port() -> int:

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.journey,
     pytest.mark.slow,
+    pytest.mark.xdist_group("hub"),  # one class at a time: root's classes share the students' uids
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
 ]
 

@@ -17,7 +17,7 @@ from fpgaclass.classroom.sandbox import NoJail, find_jail
 LAB, COURSE = "01_square", "tiny101"
 PLAIN_UID = 61234
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("hub")]
 
 
 @pytest.fixture(params=["whoever runs the tests", "an ordinary user"])

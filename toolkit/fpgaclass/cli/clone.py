@@ -35,7 +35,11 @@ def require_clone() -> Path:
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Install what the tests need beyond the students' environment, run pytest, return its exit code."""
+    """Install what the tests need beyond the students' environment, run pytest, return its exit code.
+
+    Everything, that is without an argument that names tests or options of pytest, is shared out to one
+    worker for each core (at most four: some tests train and compile).
+    """
     root = require_clone()
     pins = root / "docker" / "requirements" / "dev.txt"
     marker = Path(sys.prefix) / ".dev-pins"
@@ -45,6 +49,9 @@ def run_tests(arguments: list[str]) -> int:
         marker.write_text(pins.read_text())
     # OneDNN would change the last bits of training from machine to machine, and says so at length.
     env = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    workers = min(4, len(os.sched_getaffinity(0)))
+    if set(arguments) <= {"--proofs"} and workers > 1:
+        arguments = ["-n", str(workers), "--dist", "loadgroup", *arguments]
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=root, env=env)
 
 
