@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from fpgaclass.classroom import grading, server
+from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.sandbox import NoJail, find_jail
@@ -88,7 +89,6 @@ class Classroom:
             ClassroomError: the port is taken, the state cannot be written, or a part did not start.
         """
         check_packages()
-        ensure_state(self.layout.state)
         running = server.find_running(self.layout)
         if running:
             say(f"The class {self.course.course_id} is up already: {running.url}")
@@ -96,8 +96,9 @@ class Classroom:
                 say("It stays on that port; to move it, take the class down first.")
             self._print_logins(self._ensure_roster())
             return self.status()
+        server.check_port(port)  # before anything is made: a taken port leaves nothing behind
+        ensure_state(self.layout.state)
         with locked(self.layout.state / LOCK, "bringing this class up"):
-            server.check_port(port)
             logins = self.prepare()
             with stage("start the hub", "JupyterHub"):
                 running, process = server.start(
@@ -213,7 +214,7 @@ class Classroom:
 
     def _stay(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for Ctrl-C, for a signal or for the hub's end; then leave nothing behind."""
-        say("Stop it with Ctrl-C here, or with `fpgaclass down` in another terminal.")
+        say(f"Stop it with Ctrl-C here, or with `{command('down')}` in another terminal.")
         ours = False
         with _signals_raise():
             try:

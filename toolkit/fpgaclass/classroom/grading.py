@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
+from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.nbgrader_course import Mark, api_log, last_line, nbgrader_api, read_marks
 from fpgaclass.classroom.sandbox import NoJail, find_jail
@@ -142,7 +143,7 @@ def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ..
     _check_released(layout, lab)
     graded = [name for name in students if (layout.course / "autograded" / name / lab).is_dir()]
     if not graded:
-        step = f"fpgaclass grade {lab}"
+        step = command("grade", lab)
         raise ClassroomError(f"no submission of {lab} has been graded yet", next_step=step)
     with nbgrader_api(layout) as api:
         for name in track(graded, f"feedback {lab}"):
@@ -163,7 +164,7 @@ def _collect(layout: Layout, lab: str, api: Any) -> Collected:
 def _check_released(layout: Layout, lab: str) -> None:
     if not (layout.outbound / lab).is_dir():
         there = sorted(path.name for path in layout.outbound.glob("*"))
-        step = f"labs: {', '.join(there)}" if there else "run `fpgaclass up` first: it releases the labs"
+        step = f"labs: {', '.join(there)}" if there else f"run `{command('up')}` first: it releases the labs"
         raise ClassroomError(f"the lab {lab} was not released", where=str(layout.outbound), next_step=step)
 
 

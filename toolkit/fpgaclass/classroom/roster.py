@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, read_json, write_json, write_text
 from fpgaclass.core import ClassroomError, InvalidInputError
 
@@ -114,7 +115,7 @@ def reset_password(layout: Layout, name: str) -> Login:
     """
     users = {user.name: user for user in load_roster(layout)}
     if name not in users:
-        step = f"users: {', '.join(users) or 'none yet; run fpgaclass up'}"
+        step = f"users: {', '.join(users)}" if users else command("up")
         raise ClassroomError(f"there is no user {name}", where=str(layout.roster), next_step=step)
     password = _new_password()
     old = users[name]

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.hub import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
 from fpgaclass.classroom.layout import Layout, read_json, write_json
 from fpgaclass.core import ClassroomError, InvalidInputError
@@ -80,7 +81,7 @@ def check_port(port: int) -> None:
         reason = "is taken" if trouble.errno == 98 else f"cannot be used ({trouble.strerror})"
         by = _who_listens(port)
         raise ClassroomError(
-            f"port {port} {reason}{by}", where=f"127.0.0.1:{port}", next_step=f"fpgaclass up --port {free}"
+            f"port {port} {reason}{by}", where=f"127.0.0.1:{port}", next_step=command("up", "--port", str(free))
         ) from trouble
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fpgaclass import __version__
 from fpgaclass.cli import classes, clone, firmware, labs, machine
-from fpgaclass.cli.options import Json
+from fpgaclass.cli.options import Json, program
 from fpgaclass.core import FpgaClassError
 
 app = typer.Typer(
@@ -32,17 +32,29 @@ for verb in classes.VERBS:
     app.command()(verb)
 
 
+_UsageError: Any = typer.BadParameter.__base__  # typer's own name for it is private
+
+
 def main() -> None:
     """Run the command line; an error of ours is one line, a bug is a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        app()
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        if not error.format_message():  # no verb was given, and the help has been shown
+            sys.exit(2)
+        asked = error.ctx.command_path.split()[1:] if error.ctx else []
+        help_command = " ".join([program(), *asked, "--help"])
+        line = f"{error.format_message().rstrip('.')}. Next: {help_command}"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(line)}")
+        sys.exit(2)
     except FpgaClassError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(str(error))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @app.command()

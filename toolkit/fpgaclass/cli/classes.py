@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fpgaclass import classroom
 from fpgaclass.cli import machine
-from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_course
+from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class
 
 
 def up(
@@ -24,18 +24,18 @@ def up(
     """Bring the class up on this machine: students log in, train, build, run, submit."""
     for ensure in machine.ENSURE["up"]:
         ensure()
-    classroom.up(find_course(course), port, state, foreground=not detach, idle_minutes=idle_minutes)
+    classroom.up(find_class(course, state), port, state, foreground=not detach, idle_minutes=idle_minutes)
 
 
 def down(course: CoursePath = None, state: State = None) -> None:
     """Take the class down; everybody's work and marks stay."""
-    was_up = classroom.down(find_course(course), state)
+    was_up = classroom.down(find_class(course, state), state)
     print("The class is down. Everybody's work is kept." if was_up else "The class was not up.")
 
 
 def status(course: CoursePath = None, state: State = None, as_json: Json = False) -> None:
     """Tell what the class is doing."""
-    found = classroom.status(find_course(course), state)
+    found = classroom.status(find_class(course, state), state)
     if as_json:
         print(json.dumps(asdict(found), indent=2, default=str))
         return
@@ -50,12 +50,12 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
 
 def release(lab: Lab, course: CoursePath = None, state: State = None) -> None:
     """Give a lab to the students, again if it was given before."""
-    classroom.release(find_course(course), lab, state)
+    classroom.release(find_class(course, state), lab, state)
 
 
 def collect(lab: Lab, course: CoursePath = None, state: State = None) -> None:
     """Bring the submissions of a lab into the course folder."""
-    collected = classroom.collect(find_course(course), lab, state)
+    collected = classroom.collect(find_class(course, state), lab, state)
     for note in collected.notes:
         print(note)
     print(f"{lab}: {len(collected.students)} submissions collected")
@@ -69,7 +69,7 @@ def grade(
     as_json: Json = False,
 ) -> None:
     """Collect and grade a lab; prints the marks."""
-    report = classroom.grade(find_course(course), lab, student, state)
+    report = classroom.grade(find_class(course, state), lab, student, state)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
     else:
@@ -82,7 +82,7 @@ def grade(
 
 def feedback(lab: Lab, course: CoursePath = None, state: State = None) -> None:
     """Give the feedback on a graded lab back to the students."""
-    given = classroom.feedback(find_course(course), lab, state)
+    given = classroom.feedback(find_class(course, state), lab, state)
     print(f"feedback on {lab} for: {', '.join(given) or 'nobody yet'}")
 
 

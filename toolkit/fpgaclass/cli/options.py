@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fpgaclass.classroom.hints import speak_as
 from fpgaclass.core import UsageError
 
 _FILE = Path("course") / "course.yaml"
@@ -21,6 +24,23 @@ State = Annotated[
     Path | None, typer.Option("--state", help="The folder of all that the class makes; yours by default.")
 ]
 Lab = Annotated[str, typer.Argument(help="Name of the lab, such as 01_muon_momentum.")]
+
+
+def find_class(course: Path | None, state: Path | None) -> Path:
+    """Return the course that is meant, as `find_course` does, and have hints name the same class again."""
+    given = {"--course": course, "--state": state}
+    speak_as(program(), [word for name, value in given.items() if value for word in (name, str(value))])
+    return find_course(course)
+
+
+def program() -> str:
+    """Return what somebody types to get this program: its name, or a clone's launcher when it is not on PATH."""
+    launcher = _PACKAGE.parents[1] / "fpgaclass"
+    here = Path(sys.argv[0]).resolve()
+    found = shutil.which("fpgaclass")
+    if found and Path(found).resolve() == here or not launcher.is_file():
+        return "fpgaclass"
+    return "./fpgaclass" if launcher.parent == Path.cwd() else str(launcher)
 
 
 def find_course(given: Path | None) -> Path:

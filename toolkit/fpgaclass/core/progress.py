@@ -50,6 +50,9 @@ def stage(name: str, waits_for: str = "") -> Iterator[None]:
     with _display.row(label):
         try:
             yield
+        except KeyboardInterrupt:
+            _display.print(f"  [yellow]stopped[/] {label} after {time.monotonic() - started:.1f} s")
+            raise
         except BaseException:
             _display.print(f"  [red]failed[/]  {label} after {time.monotonic() - started:.1f} s")
             raise
