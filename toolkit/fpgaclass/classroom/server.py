@@ -81,7 +81,9 @@ def check_port(port: int) -> None:
         reason = "is taken" if trouble.errno == 98 else f"cannot be used ({trouble.strerror})"
         by = _who_listens(port)
         raise ClassroomError(
-            f"port {port} {reason}{by}", where=f"127.0.0.1:{port}", next_step=command("up", "--port", str(free))
+            f"port {port} {reason}{by}",
+            where=f"127.0.0.1:{port}",
+            next_step=command("up", "--port", str(free)),
         ) from trouble
 
 

@@ -34,11 +34,11 @@ def find_class(course: Path | None, state: Path | None) -> Path:
 
 
 def program() -> str:
-    """Return what somebody types to get this program: its name, or a clone's launcher when it is not on PATH."""
+    """Return what somebody types to get this program: its name, or the launcher of a clone."""
     launcher = _PACKAGE.parents[1] / "fpgaclass"
     here = Path(sys.argv[0]).resolve()
     found = shutil.which("fpgaclass")
-    if found and Path(found).resolve() == here or not launcher.is_file():
+    if (found and Path(found).resolve() == here) or not launcher.is_file():
         return "fpgaclass"
     return "./fpgaclass" if launcher.parent == Path.cwd() else str(launcher)
 
