@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.cohort import verbs
+from fpgaclass.cohort import costs, sweeping, verbs
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRefusedError
 from fpgaclass.cohort.plans import Kind
@@ -224,13 +224,13 @@ def test_sweep_takes_the_dead_and_leaves_the_living(
         marker = Marker(name, "seat/x", 0, now() + timedelta(hours=hours))
         cloud.things[name] = Found(name, "machine", marker)
         cloud.born[name] = 0.0
-    dry = verbs.sweep(course, provider=provider, dry_run=True)
+    dry = sweeping.sweep(course, provider=provider, dry_run=True)
     assert dry.removed == (("old", "machine", "seat/x", "old"),)
     assert "old" in cloud.things, "a dry run removes nothing"
-    swept = verbs.sweep(course, provider=provider)
+    swept = sweeping.sweep(course, provider=provider)
     assert (swept.removed, swept.living) == (dry.removed, PER_COHORT)
     assert swept.strangers == (("theirs", "machine", "seat/x", "theirs"),)
-    verbs.sweep(course, provider=provider, strangers=True)
+    sweeping.sweep(course, provider=provider, strangers=True)
     assert "theirs" not in cloud.things
     assert len(cloud.things) == PER_COHORT
 
@@ -245,7 +245,7 @@ def test_an_expired_cohort_is_swept_and_not_applied(
         state.extend(writer, now() - timedelta(minutes=1))
     with pytest.raises(PlanRefusedError, match="expired"):
         verbs.apply(course, provider=provider)
-    verbs.sweep(course, provider=provider)
+    sweeping.sweep(course, provider=provider)
     assert not cloud.things
 
 
@@ -315,14 +315,14 @@ def test_costs_are_kept_for_what_was_made_and_gone(
     state = State()
     with Writer(state.engine, "spring27") as writer:
         state.set(writer, "seat/ada", created=now() - timedelta(hours=2))
-    before = verbs.cost("spring27")
+    before = costs.cost("spring27")
     seat = next(row for row in state.rows("spring27") if row.key == "seat/ada")
     assert dict(before.by_student)["ada"] == pytest.approx(2 * seat.hourly, abs=0.01)
     victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
     del cloud.things[victim.id]
     verbs.apply(course, provider=provider)
-    assert dict(verbs.cost("spring27").by_student)["ada"] == pytest.approx(2 * seat.hourly, abs=0.01)
-    assert verbs.cost("spring27").until_end > before.so_far
+    assert dict(costs.cost("spring27").by_student)["ada"] == pytest.approx(2 * seat.hourly, abs=0.01)
+    assert costs.cost("spring27").until_end > before.so_far
 
 
 def test_secrets_do_not_reach_the_state(course: Path, provider: MemoryProvider) -> None:

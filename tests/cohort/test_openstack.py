@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.cohort import verbs
+from fpgaclass.cohort import sweeping, verbs
 from fpgaclass.cohort.errors import AuthError, PlanRefusedError, QuotaError
 from fpgaclass.cohort.port import Capabilities
 from fpgaclass.cohort.providers.openstack import OpenStackProvider
@@ -163,7 +163,7 @@ def test_what_is_not_ours_stays(project: Project, provider: OpenStackProvider, c
     project.network.create_security_group(name="default", description="Default security group")
     verbs.apply(cohort, provider=provider)
     verbs.destroy(cohort, provider=provider)
-    verbs.sweep(cohort, provider=provider, strangers=True)
+    sweeping.sweep(cohort, provider=provider, strangers=True)
     assert project.left() == 2
 
 

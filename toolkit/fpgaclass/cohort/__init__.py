@@ -5,7 +5,8 @@
     plan -> apply -> configure -> seats, leases -> destroy (audit of zero) -> sweep
 """
 
-from fpgaclass.cohort.engine import Applied, Event, Failure
+from fpgaclass.cohort.applied import Applied, Event, Failure
+from fpgaclass.cohort.costs import Cost, cost
 from fpgaclass.cohort.errors import (
     AuthError,
     BusyError,
@@ -32,19 +33,8 @@ from fpgaclass.cohort.seat import SeatView, open_leases, seat_text, seats
 from fpgaclass.cohort.show import applied_text, apply_progress, counted, plan_table, progress
 from fpgaclass.cohort.spec import CohortFile, CohortSpec, load_spec
 from fpgaclass.cohort.state import CohortRow, Row, State
-from fpgaclass.cohort.verbs import (
-    Cost,
-    Destroyed,
-    Status,
-    Swept,
-    apply,
-    check,
-    cost,
-    destroy,
-    plan,
-    status,
-    sweep,
-)
+from fpgaclass.cohort.sweeping import Swept, sweep
+from fpgaclass.cohort.verbs import Destroyed, Status, apply, check, destroy, plan, status
 
 __all__ = [
     "Applied",

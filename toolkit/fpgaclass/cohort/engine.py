@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
+from fpgaclass.cohort.applied import Applied, Failure, Listener, ignore
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import (
     AuthError,
@@ -19,57 +18,13 @@ from fpgaclass.cohort.errors import (
     QuotaError,
     RefusedError,
 )
+from fpgaclass.cohort.known import Known
 from fpgaclass.cohort.plans import Plan, Resource
-from fpgaclass.cohort.port import Found, Marker, Order, Provider, SpentTokenError
+from fpgaclass.cohort.port import Found, Provider, SpentTokenError
 from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, Row, State
 from fpgaclass.cohort.writer import Writer
 
 _TRIES = 4
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something happened to a resource: for bars and logs. ``state`` is one of the state's words."""
-
-    key: str
-    student: str
-    state: str
-    what: str = ""
-
-
-Listener = Callable[[Event], None]
-
-
-def ignore(_event: Event) -> None:
-    """Listen to nothing."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A resource that could not be made: why, of which kind, and what to do."""
-
-    key: str
-    kind: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What an apply did.
-
-    Attributes:
-        made, adopted, removed: keys made now; found made by an earlier, cut-off apply; doubles removed.
-        failed: what could not be made.
-        strays: keys that carry the cohort's tags and are in no plan, such as a student's who left.
-        rows: everything, as it is now.
-    """
-
-    made: tuple[str, ...]
-    adopted: tuple[str, ...]
-    removed: tuple[str, ...]
-    failed: tuple[Failure, ...]
-    strays: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 class Apply:
@@ -95,11 +50,10 @@ class Apply:
         prune: bool = False,
         timeout_s: float = 1800.0,
     ) -> None:
-        self._provider, self._state, self._writer, self._plan = provider, state, writer, plan
-        self._expires, self._prune, self._timeout = expires, prune, timeout_s
-        self._tell = listener or ignore
+        self._provider, self._state, self._plan = provider, state, plan
+        self._prune, self._timeout = prune, timeout_s
         self._able = provider.capabilities
-        self._rows: dict[str, Row] = {}
+        self._known = Known(state, writer, plan, expires, listener or ignore)
         self._made: list[str] = []
         self._adopted: list[str] = []
         self._removed: list[str] = []
@@ -114,17 +68,15 @@ class Apply:
             AuthError: the credentials ended; what was made is recorded, and the next run goes on from there.
             BusyError: another process took the cohort over.
         """
-        self._rows = {row.key: row for row in self._state.rows(self._plan.cohort)}
         self._refresh()
         for wave in sorted({resource.wave for resource in self._plan.resources}):
             members = [resource for resource in self._plan.resources if resource.wave == wave]
-            while todo := [r for r in members if self._rows[r.key].state in (PLANNED, INTENT, CREATED)]:
+            while todo := [r for r in members if self._known[r.key].state in (PLANNED, INTENT, CREATED)]:
                 self._in_parallel(todo)
                 if not self._settle():
                     break
         rows = self._state.rows(self._plan.cohort)
-        wanted = self._plan._by_key
-        undone = [row for row in rows if row.key in wanted and row.state != READY]
+        undone = [row for row in rows if row.key in self._plan and row.state != READY]
         failed = tuple(Failure(row.key, *_split(row.error)) for row in undone)
         done = (tuple(self._made), tuple(self._adopted), tuple(self._removed), failed, tuple(self._strays))
         return Applied(*done, rows)
@@ -136,25 +88,28 @@ class Apply:
             if found.status != "leaving":
                 there.setdefault(found.marker.key, []).append(found)
         surplus: list[Found] = []
-        for key, row in list(self._rows.items()):
-            if key not in self._plan._by_key:
+        for key, row in list(self._known.items()):
+            if key not in self._plan:
                 continue
             # A machine's own disk may carry its key; it comes and goes with the machine.
             live = [found for found in there.pop(key, []) if found.kind == row.kind]
             if live:
                 surplus += self._take(row, live)
             elif row.state in (CREATED, READY) and not _within(row.created, self._able.grace_s):
-                self._again(row, "gone from the cloud; it is made anew")
+                self._known.again(row, "gone from the cloud; it is made anew")
             elif row.state == DELETED:
-                self._again(row, "")
+                self._known.again(row, "")
             elif row.state == FAILED:
-                self._set(row.key, state=PLANNED, offer=0, error="")
-        self._strays = sorted(there)
+                self._known.set(row.key, state=PLANNED, offer=0, error="")
         if self._prune:
             surplus += [found for members in there.values() for found in members]
-        if surplus:
-            self._provider.delete(surplus)
-            self._removed += [found.marker.key for found in surplus]
+        refused = self._provider.delete(surplus) if surplus else {}
+        self._removed = [found.marker.key for found in surplus if found.id not in refused]
+        self._strays = sorted(set(there) - (set(self._removed) if self._prune else set()))
+        for key in self._known:
+            # Who left the course, and whose machine is gone, costs nothing any more.
+            if key not in self._plan and key not in self._strays and self._known[key].state != DELETED:
+                self._known.set(key, state=DELETED, error="", ended=now())
 
     def _take(self, row: Row, live: list[Found]) -> list[Found]:
         """Adopt one of those that are there; return the others, which are doubles."""
@@ -162,44 +117,8 @@ class Apply:
         kept = live[0]
         if kept.id != row.identity:
             self._adopted.append(row.key)
-        self._own(row.key, kept)
+        self._known.learn({row.key: kept})
         return live[1:]
-
-    def _own(self, key: str, found: Found) -> None:
-        if values := self._news(key, found):
-            self._set(key, **values)
-
-    def _news(self, key: str, found: Found) -> dict[str, Any]:
-        """Return what the inventory says of a resource and the state does not know yet."""
-        values: dict[str, Any] = {"identity": found.id, "generation": found.marker.generation, "error": ""}
-        values["state"] = READY if found.status == "ready" else CREATED
-        row = self._rows[key]
-        if found.size and (row.size, row.zone) != (found.size, found.zone):
-            offers = self._plan[key].offers
-            hourly = next((o.hourly for o in offers if o.size == found.size), row.hourly)
-            values |= {"size": found.size, "zone": found.zone, "hourly": hourly}
-        if found.address:
-            values["address"] = found.address
-        if row.created is None or found.id != row.identity:
-            values |= {"created": row.intended or now(), "ended": None}
-        return {name: value for name, value in values.items() if getattr(row, name) != value}
-
-    def _again(self, row: Row, why: str, offer: int = 0) -> None:
-        """Let a resource be made anew: the next generation has another token."""
-        hours = ((row.ended or now()) - row.created).total_seconds() / 3600 if row.created else 0.0
-        self._set(
-            row.key,
-            state=PLANNED,
-            generation=row.generation + 1,
-            offer=offer,
-            identity=None,
-            address="",
-            error=why,
-            intended=None,
-            created=None,
-            ended=None,
-            spent=row.spent + hours * row.hourly,
-        )
 
     def _in_parallel(self, todo: Sequence[Resource]) -> None:
         if len(todo) == 1 or self._able.workers == 1:
@@ -216,22 +135,22 @@ class Apply:
             return
         try:
             for need in self._needs(resource):
-                if self._rows[need].state != READY:
+                if self._known[need].state != READY:
                     raise ProviderError(f"it needs {need}, which is not there")
-            if self._rows[resource.key].state != CREATED:
+            if self._known[resource.key].state != CREATED:
                 self._create(resource)
-            row = self._rows[resource.key]
+            row = self._known[resource.key]
             if row.state == CREATED and row.identity and resource.kind != "machine":
-                self._provider.complete(self._order(resource), row.identity)
-                self._set(resource.key, state=READY)
+                self._provider.complete(self._known.order(resource), row.identity)
+                self._known.set(resource.key, state=READY)
         except AuthError:
             self._stop.set()
             raise
         except RefusedError as trouble:
             self._stop.set()
-            self._fail(resource, trouble)
+            self._known.fail(resource.key, trouble)
         except ProviderError as trouble:
-            self._fail(resource, trouble)
+            self._known.fail(resource.key, trouble)
 
     def _needs(self, resource: Resource) -> list[str]:
         if resource.machine:
@@ -241,25 +160,25 @@ class Apply:
 
     def _create(self, resource: Resource) -> None:
         key = resource.key
-        if self._rows[key].state == INTENT and resource.kind not in self._able.tokens:
+        if self._known[key].state == INTENT and resource.kind not in self._able.tokens:
             # An earlier call may have had its effect; without a token only the inventory can tell.
-            self._wait_until_visible(self._rows[key])
+            self._wait_until_visible(self._known[key])
             if self._look(resource):
                 return
         spent = lost = 0
         while not self._stop.is_set():
-            row = self._rows[key]
+            row = self._known[key]
             offer = resource.offers[min(row.offer, len(resource.offers) - 1)]
             if offer.size in self._no_quota:
                 raise QuotaError(f"no quota left for {offer.size}", next_step="ask for more, or plan less")
             intent = {"size": offer.size, "zone": offer.zone, "hourly": offer.hourly, "intended": now()}
-            self._set(key, state=INTENT, error="", **intent)
+            self._known.set(key, state=INTENT, error="", **intent)
             try:
-                identity = self._provider.create(self._order(resource))
+                identity = self._provider.create(self._known.order(resource))
             except CapacityError:
                 if row.offer + 1 >= len(resource.offers):
                     raise
-                self._set(key, offer=row.offer + 1)
+                self._known.set(key, offer=row.offer + 1)
                 continue
             except QuotaError:
                 self._no_quota.add(offer.size)
@@ -267,15 +186,15 @@ class Apply:
             except (LostError, SpentTokenError) as trouble:
                 spent += isinstance(trouble, SpentTokenError)
                 lost += isinstance(trouble, LostError)
-                self._wait_until_visible(self._rows[key])
+                self._wait_until_visible(self._known[key])
                 if self._look(resource):
                     return
                 if spent + lost >= _TRIES:
                     raise
                 if isinstance(trouble, SpentTokenError):
-                    self._set(key, generation=self._rows[key].generation + 1)
+                    self._known.set(key, generation=self._known[key].generation + 1)
                 continue
-            self._set(key, state=CREATED, identity=identity, created=now(), ended=None)
+            self._known.set(key, state=CREATED, identity=identity, created=now(), ended=None)
             self._made.append(key)
             return
 
@@ -288,7 +207,7 @@ class Apply:
         for found in self._provider.inventory(self._plan.cohort, {resource.kind}):
             if found.marker.key == resource.key and found.status != "leaving":
                 self._adopted.append(resource.key)
-                self._own(resource.key, found)
+                self._known.learn({resource.key: found})
                 return True
         return False
 
@@ -299,15 +218,15 @@ class Apply:
         while waiting := [
             r
             for r in self._plan.of_kind("machine")
-            if self._rows[r.key].state == CREATED and not self._stop.is_set()
+            if self._known[r.key].state == CREATED and not self._stop.is_set()
         ]:
             there = {found.id: found for found in self._provider.inventory(self._plan.cohort, {"machine"})}
-            ready: dict[str, dict[str, Any]] = {}
+            ready: dict[str, Found] = {}
             for resource in waiting:
-                row = self._rows[resource.key]
+                row = self._known[resource.key]
                 found = there.get(row.identity or "")
                 if found is not None and found.status == "ready":
-                    ready[resource.key] = self._news(resource.key, found)
+                    ready[resource.key] = found
                 elif found is not None and found.status == "failed":
                     self._provider.delete([found])
                     trouble = found.trouble or ProviderError("the machine failed to start")
@@ -320,48 +239,24 @@ class Apply:
                     )
                 elif time.monotonic() > deadline:
                     what = f"not ready after {self._timeout:.0f} s; it is still there"
-                    self._fail(resource, ProviderError(what, next_step="run apply again, or destroy"))
-            if ready:
-                self._state.set_each(self._writer, ready)
-            for key, values in ready.items():
-                self._know(key, values)
-            if any(self._rows[r.key].state == CREATED for r in waiting):
+                    self._known.fail(
+                        resource.key, ProviderError(what, next_step="run apply again, or destroy")
+                    )
+            self._known.learn(ready)
+            if any(self._known[r.key].state == CREATED for r in waiting):
                 self._stop.wait(self._able.poll_s)
         return again
 
     def _elsewhere(self, resource: Resource, trouble: ProviderError) -> bool:
-        row = self._rows[resource.key]
+        row = self._known[resource.key]
         more = row.offer + 1 < len(resource.offers)
-        self._again(row, str(trouble), row.offer + 1 if more else row.offer)
+        self._known.again(row, str(trouble), row.offer + 1 if more else row.offer)
         if isinstance(trouble, CapacityError) and more:
             return True
         if trouble.kind == "other" and row.generation == 0:
             return True  # a bad host happens; twice is no accident
-        self._fail(resource, trouble)
+        self._known.fail(resource.key, trouble)
         return False
-
-    def _fail(self, resource: Resource, trouble: ProviderError) -> None:
-        # A call without an answer stays an intent: the next run looks for what it may have made.
-        state = FAILED if trouble.outcome_known else INTENT
-        self._set(resource.key, state=state, error=f"{trouble.kind}: {trouble}")
-
-    def _order(self, resource: Resource) -> Order:
-        row = self._rows[resource.key]
-        hours = timedelta(hours=resource.hours)
-        start = self._expires - timedelta(hours=self._plan.hours)
-        marker = Marker(row.cohort, row.key, row.generation, min(self._expires, start + hours))
-        made = {key: other.identity for key, other in self._rows.items() if other.identity}
-        offer = resource.offers[min(row.offer, len(resource.offers) - 1)]
-        return Order(resource, offer, marker, made)
-
-    def _set(self, key: str, **values: Any) -> None:
-        self._state.set(self._writer, key, **values)
-        self._know(key, values)
-
-    def _know(self, key: str, values: dict[str, Any]) -> None:
-        self._rows[key] = replace(self._rows[key], **values)
-        row = self._rows[key]
-        self._tell(Event(key, row.student, row.state, row.error))
 
 
 def _within(when: datetime | None, seconds: float) -> bool:

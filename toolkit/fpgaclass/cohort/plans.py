@@ -117,6 +117,10 @@ class Plan:
         """Return the resource called ``key``; KeyError if there is none."""
         return self._by_key[key]
 
+    def __contains__(self, key: str) -> bool:
+        """Tell whether a resource of that name is in the plan."""
+        return key in self._by_key
+
     @cached_property
     def _by_key(self) -> dict[str, Resource]:
         return {resource.key: resource for resource in self.resources}

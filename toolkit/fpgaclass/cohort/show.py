@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from fpgaclass.cohort.engine import Applied, Event
+from fpgaclass.cohort.applied import Applied, Event
 from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.core import say
 

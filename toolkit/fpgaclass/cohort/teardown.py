@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from fpgaclass.cohort.engine import Event, Listener, ignore
+from fpgaclass.cohort.applied import Event, Listener, ignore
 from fpgaclass.cohort.errors import AuthError, LeftoverError, ProviderError
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Found, Provider, scrub

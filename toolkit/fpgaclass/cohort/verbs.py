@@ -1,15 +1,16 @@
-"""The verbs: plan, apply, status, destroy, sweep, cost; a command line prints what they return."""
+"""The verbs plan, check, apply, status and destroy; a command line prints what they return."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from fpgaclass.cohort import keys
+from fpgaclass.cohort.applied import Applied, Listener
 from fpgaclass.cohort.database import now
-from fpgaclass.cohort.engine import Applied, Apply, Listener
+from fpgaclass.cohort.engine import Apply
 from fpgaclass.cohort.errors import CohortError, PlanRefusedError
 from fpgaclass.cohort.leases.book import LeaseBook
 from fpgaclass.cohort.planning import make_plan
@@ -50,41 +51,6 @@ class Destroyed:
     things: tuple[tuple[Kind, str, str], ...]
     seconds: float
     audit: tuple[Found, ...]
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What a sweep found.
-
-    Attributes:
-        removed: what was removed, as (cohort, kind, key, id).
-        strangers: what carries our tags, has not expired, and is of a cohort that this state does not know:
-            another instructor's, or one whose state was lost. Removed only when asked.
-        living: how many things of living cohorts were left alone.
-    """
-
-    removed: tuple[tuple[str, Kind, str, str], ...]
-    strangers: tuple[tuple[str, Kind, str, str], ...]
-    living: int
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a cohort has cost and will cost; estimates, from the price book and the hours that we know of.
-
-    Attributes:
-        so_far: until now.
-        an_hour: of what is there now.
-        until_end: if everything stays until the cohort's end.
-        by_student: so far, by login; "" is what is shared.
-    """
-
-    cohort: str
-    currency: str
-    so_far: float
-    an_hour: float
-    until_end: float
-    by_student: tuple[tuple[str, float], ...]
 
 
 def students(file: CohortFile) -> tuple[Student, ...]:
@@ -239,82 +205,6 @@ def destroy(
         LeaseBook(name, file.spec.leases, engine=state.engine).close()
         keys.remove_key(name)
     return Destroyed(name, done.things, done.seconds, ())
-
-
-def sweep(
-    path: Path | str,
-    *,
-    strangers: bool = False,
-    dry_run: bool = False,
-    listener: Listener | None = None,
-    url: str | None = None,
-    provider: Provider | None = None,
-) -> Swept:
-    """Remove what carries our tags and belongs to no living cohort.
-
-    A cohort lives until its end, unless this state knows that it was destroyed.
-
-    Args:
-        path: names the provider.
-        strangers: remove also what has not expired, but is of a cohort that this state does not know.
-        dry_run: only tell.
-
-    Raises:
-        LeftoverError: something would not go; with its ids.
-    """
-    file = load_spec(path)
-    cloud, state = provider or connect(file.spec), State(url)
-    cohorts = {row.name: row for row in state.cohorts() if row.provider == file.spec.provider}
-
-    def dead(found: Found) -> bool:
-        known = cohorts.get(found.marker.cohort)
-        if known is not None:
-            return known.phase == "destroyed" or min(known.expires, found.marker.expires) <= now()
-        return strangers or found.marker.expires <= now()
-
-    there = cloud.inventory(None)
-    doomed = [found for found in there if dead(found)]
-    others = [found for found in there if not dead(found) and found.marker.cohort not in cohorts]
-    if doomed and not dry_run:
-        remove_all(
-            cloud, lambda kinds: [f for f in cloud.inventory(None, kinds) if dead(f)], listener=listener
-        )
-    living = len(there) - len(doomed) - len(others)
-    return Swept(tuple(map(_entry, doomed)), tuple(map(_entry, others)), living)
-
-
-def cost(name: str, *, url: str | None = None) -> Cost:
-    """Return what a cohort has cost (estimate).
-
-    Raises:
-        CohortError: this state does not know the cohort.
-    """
-    state = State(url)
-    cohort = state.cohort(name)
-    if cohort is None:
-        known = ", ".join(row.name for row in state.cohorts()) or "none"
-        raise CohortError(
-            f"no cohort is called {name}", where=str(state.engine.url), next_step=f"known: {known}"
-        )
-    so_far: dict[str, float] = {}
-    an_hour = 0.0
-    for row in state.rows(name):
-        hours = _hours(row.created, row.ended or now())
-        so_far[row.student] = so_far.get(row.student, 0.0) + row.spent + hours * row.hourly
-        if row.created and not row.ended:
-            an_hour += row.hourly
-    total = sum(so_far.values())
-    left = _hours(now(), max(now(), cohort.expires)) * an_hour
-    shares = tuple(sorted((login, round(value, 2)) for login, value in so_far.items()))
-    return Cost(name, cohort.currency, round(total, 2), round(an_hour, 4), round(total + left, 2), shares)
-
-
-def _hours(since: datetime | None, until: datetime) -> float:
-    return max(0.0, (until - since).total_seconds() / 3600) if since else 0.0
-
-
-def _entry(found: Found) -> tuple[str, Kind, str, str]:
-    return found.marker.cohort, found.kind, found.marker.key, found.id
 
 
 def _as_found(row: Row) -> Found:

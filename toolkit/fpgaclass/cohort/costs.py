@@ -1,0 +1,59 @@
+"""What a cohort has cost and will cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fpgaclass.cohort.database import now
+from fpgaclass.cohort.errors import CohortError
+from fpgaclass.cohort.state import State
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cohort has cost and will cost; estimates, from the price book and the hours that we know of.
+
+    Attributes:
+        so_far: until now.
+        an_hour: of what is there now.
+        until_end: if everything stays until the cohort's end.
+        by_student: so far, by login; "" is what is shared.
+    """
+
+    cohort: str
+    currency: str
+    so_far: float
+    an_hour: float
+    until_end: float
+    by_student: tuple[tuple[str, float], ...]
+
+
+def cost(name: str, *, url: str | None = None) -> Cost:
+    """Return what a cohort has cost (estimate).
+
+    Raises:
+        CohortError: this state does not know the cohort.
+    """
+    state = State(url)
+    cohort = state.cohort(name)
+    if cohort is None:
+        known = ", ".join(row.name for row in state.cohorts()) or "none"
+        raise CohortError(
+            f"no cohort is called {name}", where=str(state.engine.url), next_step=f"known: {known}"
+        )
+    so_far: dict[str, float] = {}
+    an_hour = 0.0
+    for row in state.rows(name):
+        hours = _hours(row.created, row.ended or now())
+        so_far[row.student] = so_far.get(row.student, 0.0) + row.spent + hours * row.hourly
+        if row.created and not row.ended:
+            an_hour += row.hourly
+    total = sum(so_far.values())
+    left = _hours(now(), max(now(), cohort.expires)) * an_hour
+    shares = tuple(sorted((login, round(value, 2)) for login, value in so_far.items()))
+    return Cost(name, cohort.currency, round(total, 2), round(an_hour, 4), round(total + left, 2), shares)
+
+
+def _hours(since: datetime | None, until: datetime) -> float:
+    return max(0.0, (until - since).total_seconds() / 3600) if since else 0.0

@@ -1,0 +1,77 @@
+"""Sweep: what carries our tags and belongs to no living cohort goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgaclass.cohort.applied import Listener
+from fpgaclass.cohort.database import now
+from fpgaclass.cohort.plans import Kind
+from fpgaclass.cohort.port import Found, Provider
+from fpgaclass.cohort.providers import connect
+from fpgaclass.cohort.spec import load_spec
+from fpgaclass.cohort.state import State
+from fpgaclass.cohort.teardown import remove_all
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found.
+
+    Attributes:
+        removed: what was removed, as (cohort, kind, key, id).
+        strangers: what carries our tags, has not expired, and is of a cohort that this state does not know:
+            another instructor's, or one whose state was lost. Removed only when asked.
+        living: how many things of living cohorts were left alone.
+    """
+
+    removed: tuple[tuple[str, Kind, str, str], ...]
+    strangers: tuple[tuple[str, Kind, str, str], ...]
+    living: int
+
+
+def sweep(
+    path: Path | str,
+    *,
+    strangers: bool = False,
+    dry_run: bool = False,
+    listener: Listener | None = None,
+    url: str | None = None,
+    provider: Provider | None = None,
+) -> Swept:
+    """Remove what carries our tags and belongs to no living cohort.
+
+    A cohort lives until its end, unless this state knows that it was destroyed.
+
+    Args:
+        path: names the provider.
+        strangers: remove also what has not expired, but is of a cohort that this state does not know.
+        dry_run: only tell.
+
+    Raises:
+        LeftoverError: something would not go; with its ids.
+    """
+    file = load_spec(path)
+    cloud, state = provider or connect(file.spec), State(url)
+    cohorts = {row.name: row for row in state.cohorts() if row.provider == file.spec.provider}
+
+    def dead(found: Found) -> bool:
+        known = cohorts.get(found.marker.cohort)
+        if known is not None:
+            return known.phase == "destroyed" or min(known.expires, found.marker.expires) <= now()
+        return strangers or found.marker.expires <= now()
+
+    there = cloud.inventory(None)
+    doomed = [found for found in there if dead(found)]
+    others = [found for found in there if not dead(found) and found.marker.cohort not in cohorts]
+    if doomed and not dry_run:
+        remove_all(
+            cloud, lambda kinds: [f for f in cloud.inventory(None, kinds) if dead(f)], listener=listener
+        )
+    living = len(there) - len(doomed) - len(others)
+    return Swept(tuple(map(_entry, doomed)), tuple(map(_entry, others)), living)
+
+
+def _entry(found: Found) -> tuple[str, Kind, str, str]:
+    return found.marker.cohort, found.kind, found.marker.key, found.id
