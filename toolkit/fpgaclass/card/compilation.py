@@ -13,7 +13,7 @@ from fpgaclass.card.toolchain import Verilator, find_compiler, find_verilator, v
 from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, run_tool, stage
 
 LIBRARY = "kernel.so"
-_HARNESS = Path(__file__).parent / "harness" / "kernel.cpp"
+_HARNESS = Path(__file__).parent / "harness"
 _VERILATE = (
     "--cc", "--prefix", "Vkernel", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
     "--output-split", "10000", "--output-split-cfuncs", "500", "-Wno-fatal", "-Wno-lint", "-Wno-style",
@@ -42,7 +42,7 @@ def compile_kernel(design: KernelDesign) -> Path:
         raise InvalidInputError(f"kernel name {design.name!r} has a double underscore")
     verilator, compiler = find_verilator(), find_compiler()
     tools = (verilator.version, " ".join(compiler.command), version_of(compiler.command))
-    digest = digest_of(design.digest, _HARNESS, *_VERILATE, *_FLAGS, *tools)
+    digest = digest_of(design.digest, *_harness(design), *_VERILATE, *_FLAGS, *tools)
     target = cache_directory("kernels") / digest
     if not (target / LIBRARY).is_file():
         if target.is_dir() and not (target / LIBRARY).is_file():
@@ -54,11 +54,16 @@ def compile_kernel(design: KernelDesign) -> Path:
             runtime = _runtime(verilator, compiler.command, digest_of(*_FLAGS, *tools))
             work = out / "work"
             _verilate(design, verilator, work)
-            objects = _compile(_units(work), verilator, compiler.command, work, _bounds(design))
+            objects = _compile(_units(work, design), verilator, compiler.command, work, _bounds(design))
             link = [*compiler.command, "-shared", *map(str, (*objects, *runtime)), "-o", str(out / LIBRARY)]
             run_tool(link, cwd=work)
             shutil.rmtree(work)
     return target / LIBRARY
+
+
+def _harness(design: KernelDesign) -> tuple[Path, ...]:
+    """Return the bench for the kernel's ports, and what it includes."""
+    return _HARNESS / f"{design.interface}.cpp", *sorted(_HARNESS.glob("*.hpp"))
 
 
 def _bounds(design: KernelDesign) -> tuple[str, ...]:
@@ -83,11 +88,11 @@ def _verilate(design: KernelDesign, verilator: Verilator, work: Path) -> None:
     )
 
 
-def _units(work: Path) -> list[Path]:
+def _units(work: Path, design: KernelDesign) -> list[Path]:
     """Gather what Verilator wrote into few files: each that is compiled alone reads a second of headers."""
     once = [path for path in sorted(work.glob("Vkernel*.cpp")) if _runs_once(path)]
     often = [path for path in sorted(work.glob("Vkernel*.cpp")) if path not in once]
-    groups: list[list[Path]] = [[_HARNESS]]
+    groups: list[list[Path]] = [[_harness(design)[0]]]
     size = 0
     for path in often:
         size += path.stat().st_size

@@ -14,6 +14,7 @@ from fpgaclass.core import InvalidInputError, digest_of
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SCALARS = ("int", "uint", "unsigned int", "float")
 BANK_KINDS = ("DDR4", "HBM")
+INTERFACES = ("memory", "stream")
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,10 @@ class Link:
 class KernelDesign:
     """A kernel as RTL, with all that a card needs to run it.
 
-    The top module has the ports of a Vitis RTL kernel (``ap_clk``, ``ap_rst_n``, ``s_axi_control_*``,
-    ``m_axi_gmem_*``) and two nets named ``ap_start`` and ``ap_done``, from which cycles are counted.
+    The top module has ``ap_clk``, ``ap_rst_n``, an AXI4-Lite slave ``s_axi_control_*``, two nets named
+    ``ap_start`` and ``ap_done``, from which cycles are counted, and by its interface either an AXI4 master
+    ``m_axi_gmem_*`` (a Vitis RTL kernel, for Alveo cards) or two AXI4-Streams ``in_r_*`` and ``out_r_*``
+    (for a DMA on a Zynq board).
 
     Attributes:
         name: of the kernel and of its top module.
@@ -124,6 +127,7 @@ class KernelDesign:
         instances: compute units, named ``<name>_1``, ``<name>_2``, ...
         about: facts that tools may show. ``measure`` uses ``words_in``, ``words_out`` (a slot of an event,
             in words) and ``dtype`` when they are there.
+        interface: ``"memory"`` or ``"stream"``.
     """
 
     name: str
@@ -132,6 +136,7 @@ class KernelDesign:
     clock_mhz: float
     instances: int = 1
     about: Mapping[str, str | int | float] = field(default_factory=dict)
+    interface: str = "memory"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arguments", tuple(self.arguments))
@@ -146,6 +151,8 @@ class KernelDesign:
             raise InvalidInputError(f"a clock of {self.clock_mhz} MHz is outside 0 to 2000")
         if not 1 <= self.instances <= 15:
             raise InvalidInputError(f"{self.instances} instances: a card has 1 to 15")
+        if self.interface not in INTERFACES:
+            raise InvalidInputError(f"interface {self.interface!r} is not one of {', '.join(INTERFACES)}")
         names = [argument.name for argument in self.arguments]
         if len(set(names)) != len(names):
             raise InvalidInputError(f"kernel {self.name} has two arguments of one name")

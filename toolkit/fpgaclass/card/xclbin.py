@@ -6,18 +6,14 @@ say that they hold no silicon. The mark carries a digest of all that comes befor
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fpgaclass.card import axlf, xclbin_sections
-from fpgaclass.card.design import Argument, Bank, KernelDesign, Link
+from fpgaclass.card.design import Bank, KernelDesign, Link
+from fpgaclass.card.payload import pack_design, parse_json, to_json, unpack_design, write_whole
 from fpgaclass.core import CardError, InvalidInputError, WrongCardError, digest_of
 
 _MARK = "fpgaclass virtual xclbin 1"
@@ -66,11 +62,13 @@ def write_xclbin(
     path = Path(path)
     if len(platform.split(":")) != 4 or platform.split(":")[2] != "virtual":
         raise InvalidInputError(f"platform {platform!r} is not of the form vendor:board:virtual:version")
+    if design.interface != "memory":
+        raise InvalidInputError(f"kernel {design.name} has streams, which an Alveo card has no DMA for")
     tags = [bank.tag for bank in banks]
     for argument in design.arguments:
         if argument.bank is not None and argument.bank not in tags:
             raise InvalidInputError(f"argument {argument.name} is in bank {argument.bank}, not one of {tags}")
-    payload = _pack_design(design, banks, link)
+    payload = pack_design(design, banks, link)
     sections = [
         axlf.Section(axlf.BITSTREAM, "virtual", payload),
         axlf.Section(axlf.EMBEDDED_METADATA, "xml", xclbin_sections.metadata(design, platform, part)),
@@ -78,12 +76,12 @@ def write_xclbin(
         axlf.Section(axlf.IP_LAYOUT, "ip_layout", xclbin_sections.instances(design)),
         axlf.Section(axlf.CONNECTIVITY, "connectivity", xclbin_sections.connections(design, tags)),
         axlf.Section(axlf.CLOCK_FREQ_TOPOLOGY, "clocks", xclbin_sections.clocks(design)),
-        axlf.Section(axlf.BUILD_METADATA, "build", _json({"build_metadata": {"packaged_by": _MARK}})),
+        axlf.Section(axlf.BUILD_METADATA, "build", to_json({"build_metadata": {"packaged_by": _MARK}})),
     ]
     uuid = bytes.fromhex(digest_of(platform, part, payload))[:16]
     unsealed = axlf.pack(platform, uuid, [*sections, _seal("0" * 64)])
     digest = digest_of(unsealed[: axlf.parse(unsealed, str(path)).last_at])
-    _write_whole(path, axlf.pack(platform, uuid, [*sections, _seal(digest)]))
+    write_whole(path, axlf.pack(platform, uuid, [*sections, _seal(digest)]))
     return path
 
 
@@ -100,7 +98,7 @@ def read_design(path: str | Path) -> VirtualXclbin:
     except OSError as error:
         raise CardError(f"the xclbin cannot be read: {error.strerror}", where=where) from error
     container = axlf.parse(data, where)
-    seal = _parse_json(container.find(axlf.USER_METADATA))
+    seal = parse_json(container.find(axlf.USER_METADATA))
     if seal.get("mark") != _MARK:
         if ":virtual:" in container.platform:
             raise _corrupt("its mark is missing", where)
@@ -113,7 +111,7 @@ def read_design(path: str | Path) -> VirtualXclbin:
         raise _corrupt("its digest does not match", where)
     payload = container.find(axlf.BITSTREAM)
     try:
-        return VirtualXclbin(*_unpack_design(payload or b""), container.platform)
+        return VirtualXclbin(*unpack_design(payload or b""), container.platform)
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise _corrupt(f"its kernel cannot be read ({error})", where) from error
 
@@ -122,69 +120,5 @@ def _corrupt(why: str, where: str) -> CardError:
     return CardError(f"the virtual xclbin is corrupt: {why}", where=where, next_step="build or copy it again")
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, indent=1).encode()
-
-
-def _parse_json(data: bytes | None) -> dict[str, Any]:
-    try:
-        value = json.loads(data or b"{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _seal(digest: str) -> axlf.Section:
-    return axlf.Section(axlf.USER_METADATA, "fpgaclass", _json({"mark": _MARK, "sha256": digest}))
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-
-
-def _pack_design(design: KernelDesign, banks: Sequence[Bank], link: Link) -> bytes:
-    description = {
-        "name": design.name,
-        "arguments": [asdict(argument) for argument in design.arguments],
-        "clock_mhz": design.clock_mhz,
-        "instances": design.instances,
-        "about": dict(design.about),
-        "link": asdict(link),
-        "banks": [asdict(bank) for bank in banks],
-    }
-    files = {"kernel.json": _json(description)}
-    files |= {f"rtl/{name}": design.sources[name].encode() for name in sorted(design.sources)}
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name)  # of 1980: the archive's bytes must not tell the time
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, data)
-    return whole.getvalue()
-
-
-def _unpack_design(payload: bytes) -> tuple[KernelDesign, Link, tuple[Bank, ...]]:
-    with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-        description = json.loads(archive.read("kernel.json"))
-        sources = {
-            name.removeprefix("rtl/"): archive.read(name).decode()
-            for name in archive.namelist()
-            if name.startswith("rtl/")
-        }
-    design = KernelDesign(
-        name=description["name"],
-        sources=sources,
-        arguments=tuple(Argument(**argument) for argument in description["arguments"]),
-        clock_mhz=description["clock_mhz"],
-        instances=description["instances"],
-        about=description["about"],
-    )
-    return design, Link(**description["link"]), tuple(Bank(**bank) for bank in description["banks"])
+    return axlf.Section(axlf.USER_METADATA, "fpgaclass", to_json({"mark": _MARK, "sha256": digest}))
