@@ -17,10 +17,11 @@ MAY_CALL = {
     "card": {"core"},
     "firmware": {"core", "card"},
     "lab": {"core", "muon", "card", "firmware"},
-    "course": {"core", "lab"},
-    "classroom": {"core", "course"},
+    "engine": {"core"},
+    "course": {"core", "lab", "engine"},
+    "classroom": {"core", "course", "engine"},
     "cohort": {"core", "course"},
-    "cli": {"core", "muon", "card", "firmware", "lab", "course", "classroom", "cohort"},
+    "cli": {"core", "muon", "card", "firmware", "lab", "engine", "course", "classroom", "cohort"},
 }
 HEAVY = (
     "boto3",

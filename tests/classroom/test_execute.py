@@ -10,8 +10,8 @@ import pytest
 from nbformat import v4
 
 from fpgaclass.classroom.execute import JailedExecute
-from fpgaclass.classroom.sandbox import NoJail, find_jail
 from fpgaclass.core import ClassroomError
+from fpgaclass.engine.sandbox import NoJail, find_jail
 
 
 def _run(folder: Path, *sources: str, **limits: Any) -> list[str]:

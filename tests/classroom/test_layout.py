@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fpgaclass.classroom.layout import ensure_private, ensure_state, locked, read_json, write_json
-from fpgaclass.classroom.sandbox import Jail, find_jail
 from fpgaclass.core import ClassroomError
+from fpgaclass.engine.sandbox import Jail, find_jail
 
 
 def test_a_state_that_cannot_be_written_says_where_and_what_next(tmp_path: Path) -> None:

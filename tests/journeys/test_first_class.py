@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fpgaclass.classroom.sandbox import NoJail, find_jail
+from fpgaclass.engine.sandbox import NoJail, find_jail
 
 LAB, COURSE = "01_square", "tiny101"
 PLAIN_UID = 61234

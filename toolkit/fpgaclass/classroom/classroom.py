@@ -15,10 +15,10 @@ from fpgaclass.classroom import grading, server
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
-from fpgaclass.classroom.sandbox import NoJail, find_jail
 from fpgaclass.classroom.seats import ensure_seat
 from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
 from fpgaclass.course import Course
+from fpgaclass.engine.sandbox import NoJail, find_jail
 
 _NEEDED = ("jupyterhub", "jupyterlab", "nbgrader", "configurable_http_proxy", "psutil", "ipykernel")
 

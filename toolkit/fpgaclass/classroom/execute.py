@@ -26,10 +26,10 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Enum, Integer
 
-from fpgaclass.classroom.sandbox import Jail, Mount, Person, find_jail
 from fpgaclass.classroom.seats import SEAT_VARIABLE
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import proof_line
+from fpgaclass.engine.sandbox import Jail, Mount, Person, find_jail
 
 NOT_RUN = "not run to its end:"
 """What a line of the log starts with when the rest of a notebook got errors instead of being run."""

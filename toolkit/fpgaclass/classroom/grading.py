@@ -14,8 +14,8 @@ from rich.table import Table
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.nbgrader_course import Mark, api_log, last_line, nbgrader_api, read_marks
-from fpgaclass.classroom.sandbox import NoJail, find_jail
 from fpgaclass.core import ClassroomError, stage, track, warn
+from fpgaclass.engine.sandbox import NoJail, find_jail
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import load_roster
-from fpgaclass.classroom.sandbox import find_jail
+from fpgaclass.engine.sandbox import find_jail
 
 SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
 """The environment variable that holds the settings, as JSON."""

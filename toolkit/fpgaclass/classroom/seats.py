@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import User
-from fpgaclass.classroom.sandbox import Jail, Mount, NoJail, Person
+from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person
 
 EXCHANGE = "/srv/exchange"
 """Where a jailed server sees the exchange."""

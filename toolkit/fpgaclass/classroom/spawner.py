@@ -13,8 +13,8 @@ from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any as AnyTrait
 
 from fpgaclass.classroom.roster import User, load_roster
-from fpgaclass.classroom.sandbox import Jail
 from fpgaclass.classroom.seats import EXCHANGE, SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.engine.sandbox import Jail
 
 CONFIG = Path(__file__).parent / "jupyter"
 

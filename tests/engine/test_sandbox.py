@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.classroom.sandbox import Jail, Mount, NoJail, Person, find_jail
+from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person, find_jail
 
 
 @pytest.fixture
