@@ -14,6 +14,12 @@ from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
 
 
+def _text(table: object) -> str:
+    out = io.StringIO()
+    Console(file=out, width=200).print(table)
+    return out.getvalue()
+
+
 def test_a_seat_tells_the_way_in_and_the_turn(course: Path) -> None:
     """Which machine, until when, which card, when; and the card's address only while it is theirs."""
     room.apply(course, provider=MemoryProvider(MemoryCloud()))
@@ -53,7 +59,7 @@ def test_an_apply_is_told_by_student_in_a_log(course: Path, capsys: pytest.Captu
         done = room.apply(course, provider=MemoryProvider(MemoryCloud()), listener=listen)
     lines = [line.split()[-1] for line in capsys.readouterr().err.splitlines() if "done" in line]
     assert sorted(lines) == ["ada", "card/0", "card/1", "emmy", "firewall", "key", "lise"]
-    text = room.applied_text(done)
+    text = _text(room.applied_table(done))
     assert "13 made" in text
     assert "13 ready" in text
 

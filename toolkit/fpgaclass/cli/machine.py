@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def examine(port: int = 8000) -> list[Check]:
         _port(port),
         _cards(),
         _vendor(),
+        _local_hosts(),
         _browser(),
     ]
 
@@ -87,6 +88,24 @@ def ensure_browser() -> None:
     """Get Chromium for the page tests if root can; the tests say when they do without."""
     if find_tool("chromium") is None:
         _apt("Chromium, for the tests of pages", "chromium")
+
+
+def ensure_packages(purpose: str, extra: str, modules: Sequence[str]) -> None:
+    """Get packages that few need, from their pins in a clone; outside of one, say what to install.
+
+    Raises:
+        ToolMissingError: they are not here and cannot be had.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    if not (requirements() / f"{extra}.txt").is_file():
+        step = f"pip install 'fpgaclass[{extra}]'"
+        raise ToolMissingError(
+            f"{purpose}: {', '.join(missing)} not installed", where=sys.prefix, next_step=step
+        )
+    _pip(purpose, f"{extra}.txt", f"fpgaclass[{extra}]")
+    importlib.invalidate_caches()
 
 
 def _apt(purpose: str, package: str) -> bool:
@@ -238,6 +257,15 @@ def _vendor() -> Check:
     if found:
         return Check("vendor tools", OK, ", ".join(found), purpose)
     return Check("vendor tools", LIMITED, "none: firmware is for the virtual card", purpose)
+
+
+def _local_hosts() -> Check:
+    from fpgaclass.cohort import why_no_local_hosts
+
+    why, step = why_no_local_hosts()
+    return Check(
+        "local hosts", LIMITED if why else OK, why or "can be made", "a cohort on this machine", step
+    )
 
 
 def _browser() -> Check:

@@ -28,12 +28,23 @@ from fpgaclass.cohort.playbook import Configured, HostResult, Task
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, Provider
 from fpgaclass.cohort.prices import PriceBook
 from fpgaclass.cohort.providers import connect
+from fpgaclass.cohort.providers.local import why_not as why_no_local_hosts
+from fpgaclass.cohort.reports import (
+    applied_table,
+    configured_table,
+    cost_table,
+    leases_table,
+    seats_table,
+    status_table,
+    swept_table,
+)
 from fpgaclass.cohort.roster import Student, read_roster
 from fpgaclass.cohort.seat import SeatView, open_leases, seat_text, seats
-from fpgaclass.cohort.show import applied_text, apply_progress, counted, plan_table, progress
+from fpgaclass.cohort.show import apply_progress, configure_progress, counted, plan_table, progress
 from fpgaclass.cohort.spec import CohortFile, CohortSpec, load_spec
 from fpgaclass.cohort.state import CohortRow, Row, State
 from fpgaclass.cohort.sweeping import Swept, sweep
+from fpgaclass.cohort.timer import ensure_timer
 from fpgaclass.cohort.verbs import Destroyed, Status, apply, check, destroy, plan, status
 
 __all__ = [
@@ -80,18 +91,23 @@ __all__ = [
     "Task",
     "ThrottleError",
     "Waiting",
-    "applied_text",
+    "applied_table",
     "apply",
     "apply_progress",
     "card_gate",
     "check",
     "cohort_inventory",
     "configure",
+    "configure_progress",
+    "configured_table",
     "connect",
     "cost",
+    "cost_table",
     "counted",
     "destroy",
+    "ensure_timer",
     "hand_over",
+    "leases_table",
     "load_spec",
     "make_plan",
     "open_leases",
@@ -101,6 +117,10 @@ __all__ = [
     "read_roster",
     "seat_text",
     "seats",
+    "seats_table",
     "status",
+    "status_table",
     "sweep",
+    "swept_table",
+    "why_no_local_hosts",
 ]

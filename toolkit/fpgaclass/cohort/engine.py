@@ -127,8 +127,12 @@ class Apply:
             return
         with ThreadPoolExecutor(self._able.workers, thread_name_prefix="apply") as pool:
             futures = [pool.submit(self._make, resource) for resource in todo]
-        for future in futures:
-            future.result()
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._stop.set()  # on Ctrl-C, too: what has not begun does not begin any more
+                raise
 
     def _make(self, resource: Resource) -> None:
         if self._stop.is_set():

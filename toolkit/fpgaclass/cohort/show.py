@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
-from fpgaclass.cohort.applied import Applied, Event
+from fpgaclass.cohort.applied import Event
 from fpgaclass.cohort.plans import Plan, Resource
+from fpgaclass.cohort.playbook import Task
 from fpgaclass.core import say
 
 
@@ -131,16 +140,32 @@ def apply_progress(plan: Plan) -> Iterator[Callable[[Event], None]]:
         yield listen
 
 
-def applied_text(done: Applied) -> str:
-    """Return an apply's end for people: the inventory, and what is wrong with it."""
-    machines = [row for row in done.rows if row.kind == "machine" and row.state != "deleted"]
-    lines = [f"{row.key:24} {row.state:8} {row.size:14} {row.zone:16} {row.address}" for row in machines]
-    said = [
-        f"{len(done.made)} made",
-        f"{len(done.adopted)} found from before",
-        f"{len(done.removed)} doubles removed",
-    ]
-    lines.append(", ".join(said) + f"; now {counted([row.state for row in done.rows])}")
-    lines += [f"failed   {failure.key} ({failure.kind}): {failure.what}" for failure in done.failed]
-    lines += [f"stray    {key}: in no plan any more; --prune removes it" for key in done.strays]
-    return "\n".join(lines)
+@contextmanager
+def configure_progress(hosts: Sequence[str]) -> Iterator[Callable[[Task], None]]:
+    """Show a run of Ansible: for each host its count of tasks and the last one; yields the listener.
+
+    Nobody knows how many tasks a host will have, so that the lines move without an end; elsewhere than on a
+    terminal only what fails is told.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+
+        def line(task: Task) -> None:
+            if task.result != "ok":
+                say(f"  {task.result} {task.host}: {task.name}")
+
+        yield line
+        return
+    single = hosts if len(hosts) <= _MOST_BARS else ()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:g} tasks"))
+    with Progress(*columns, TextColumn("{task.fields[last]}", style="dim"), console=console) as bars:
+        total = bars.add_task(f"{len(hosts)} hosts", total=None, last="")
+        rows = {host: bars.add_task(host, total=None, last="") for host in single}
+
+        def listen(task: Task) -> None:
+            bars.update(total, advance=1)
+            if task.host in rows:
+                shown = task.name if task.result == "ok" else f"{task.result}: {task.name}"
+                bars.update(rows[task.host], advance=1, last=shown)
+
+        yield listen

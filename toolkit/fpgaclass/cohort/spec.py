@@ -230,12 +230,14 @@ class CohortFile(BaseModel):
         spec: the cohort.
         path: the file.
         students: the course's own students, for a cohort without roster.
+        timezone: of the times that people are shown, and of those that they give without one.
     """
 
     model_config = ConfigDict(frozen=True)
     spec: CohortSpec
     path: Path
     students: tuple[str, ...] = ()
+    timezone: str = "UTC"
 
     def beside(self, name: str) -> Path:
         """Return a path that the file names, seen from the file's folder."""
@@ -273,4 +275,4 @@ def load_spec(path: Path | str) -> CohortFile:
         )
     if spec.starts is not None and spec.starts.tzinfo is None:
         spec = spec.model_copy(update={"starts": spec.starts.replace(tzinfo=ZoneInfo(course.timezone))})
-    return CohortFile(spec=spec, path=path.resolve(), students=course.students)
+    return CohortFile(spec=spec, path=path.resolve(), students=course.students, timezone=course.timezone)

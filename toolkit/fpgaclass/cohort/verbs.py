@@ -21,6 +21,7 @@ from fpgaclass.cohort.roster import Student, read_roster, students_of
 from fpgaclass.cohort.spec import CohortFile, load_spec
 from fpgaclass.cohort.state import DELETED, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
+from fpgaclass.cohort.timer import remove_timer
 from fpgaclass.cohort.writer import Writer
 
 
@@ -204,6 +205,7 @@ def destroy(
             state.phase(writer, "destroyed")
         LeaseBook(name, file.spec.leases, engine=state.engine).close()
         keys.remove_key(name)
+        remove_timer(name)
     return Destroyed(name, done.things, done.seconds, ())
 
 

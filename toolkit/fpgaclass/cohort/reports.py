@@ -1,0 +1,157 @@
+"""What the verbs found, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fpgaclass.cohort.applied import Applied
+from fpgaclass.cohort.costs import Cost
+from fpgaclass.cohort.leases import Lease, Waiting
+from fpgaclass.cohort.playbook import Configured
+from fpgaclass.cohort.seat import SeatView
+from fpgaclass.cohort.show import counted
+from fpgaclass.cohort.sweeping import Swept
+from fpgaclass.cohort.verbs import Status
+
+_COLOURS = {
+    **dict.fromkeys(("ready", "active", "well"), "green"),
+    **dict.fromkeys(("pending", "created", "intent", "planned", "leaving", "booked", "waiting"), "yellow"),
+    **dict.fromkeys(("failed", "missing", "unknown", "not reached"), "red"),
+}
+
+
+def applied_table(done: Applied) -> RenderableType:
+    """Return an apply's end: the inventory, what was done, and what is wrong with it."""
+    table = _table("machine", "state", "size", "zone", "address")
+    for row in done.rows:
+        if row.kind == "machine" and row.state != "deleted":
+            table.add_row(row.key, _state(row.state), row.size, row.zone, row.address)
+    did = f"{len(done.made)} made, {len(done.adopted)} found from before, {len(done.removed)} surplus removed"
+    lines: list[RenderableType] = [table, Text("")]
+    lines.append(Text(f"{did}; now {counted([row.state for row in done.rows])}"))
+    for failure in done.failed:
+        lines.append(Text(f"failed  {failure.key} ({failure.kind}): {failure.what}", style="red"))
+    for key in done.strays:
+        lines.append(Text(f"stray   {key}: in no plan any more; --prune removes it", style="yellow"))
+    return Group(*lines)
+
+
+def status_table(found: Status, timezone: str = "UTC") -> RenderableType:
+    """Return what the state says against what is there, resource by resource."""
+    table = _table("what", "state", "in the cloud", "size", "zone", "address", "note")
+    there = {thing.marker.key: thing for thing in found.found}
+    for row in found.rows:
+        if row.state == "deleted" and row.key not in there:
+            continue
+        thing = there.get(row.key)
+        seen = thing.status if thing else "missing" if row.key in found.missing else "-"
+        address = row.address or (thing.address if thing else "")
+        table.add_row(row.key, _state(row.state), _state(seen), row.size, row.zone, address, row.error)
+    for key in found.unknown:
+        thing = there[key]
+        table.add_row(key, _state("unknown"), _state(thing.status), thing.size, thing.zone, thing.address)
+    if found.cohort is None:
+        head = "this state does not know the cohort; nothing was applied from here"
+        return Group(Text(head), table) if found.found else Text(head)
+    cohort = found.cohort
+    ends = "" if cohort.phase == "destroyed" else f", ends {_when(cohort.expires, timezone)} {timezone}"
+    head = f"cohort {cohort.name} on {cohort.provider}: {cohort.phase}{ends}"
+    if not table.row_count:
+        return Text(head, style="bold")
+    lines: list[RenderableType] = [Text(head, style="bold"), table]
+    if found.missing:
+        lines.append(Text(f"missing: {', '.join(found.missing)}; apply makes them anew", style="red"))
+    if found.unknown:
+        lines.append(Text(f"unknown to this state: {', '.join(found.unknown)}", style="yellow"))
+    return Group(*lines)
+
+
+def cost_table(found: Cost) -> RenderableType:
+    """Return what a cohort costs, by student; every figure is an estimate."""
+    table = _table("student", f"so far, {found.currency} (estimate)")
+    table.columns[1].justify = "right"
+    for login, amount in found.by_student:
+        table.add_row(login or "shared", f"{amount:.2f}")
+    total = (
+        f"cohort {found.cohort}: {found.so_far:.2f} {found.currency} so far, {found.an_hour:.2f} an hour, "
+        f"{found.until_end:.2f} at its end if everything stays (estimates)"
+    )
+    return Group(table, Text(""), Text(total, style="bold"))
+
+
+def swept_table(found: Swept, *, dry_run: bool = False) -> RenderableType:
+    """Return what a sweep removed, or would remove, and what it left alone."""
+    table = _table("", "cohort", "kind", "what", "id")
+    word = "would go" if dry_run else "removed"
+    for entry in found.removed:
+        table.add_row(Text(word, style="red" if dry_run else "green"), *entry)
+    for entry in found.strangers:
+        table.add_row(Text("not ours?", style="yellow"), *entry)
+    lines: list[RenderableType] = [table] if table.row_count else []
+    lines.append(Text(f"{len(found.removed)} {word}; {found.living} of living cohorts left alone"))
+    if found.strangers:
+        note = "not ours?: it has not expired, and its cohort is not in this state; --strangers removes it"
+        lines.append(Text(note, style="yellow"))
+    return Group(*lines)
+
+
+def configured_table(done: Configured) -> RenderableType:
+    """Return what a run of Ansible did on each host."""
+    table = _table("host", "state", "ok", "changed", "why not")
+    for host in done.hosts:
+        state = _state("failed" if host.failed else "ready")
+        table.add_row(host.host, state, str(host.ok), str(host.changed), host.failed)
+    return Group(table, Text(f"\n{len(done.hosts)} hosts in {done.seconds:.0f} s (measured)"))
+
+
+def leases_table(leases: Sequence[Lease], queue: Sequence[Waiting], timezone: str) -> RenderableType:
+    """Return bookings by time, and after them the waiting list."""
+    table = _table("id", "student", "card", f"from ({timezone})", "to", "state", "note")
+    for lease in leases:
+        begins, ends = _when(lease.begins, timezone), _when(lease.ends, timezone)
+        table.add_row(
+            lease.identity, lease.student or "-", lease.card, begins, ends, _state(lease.state), lease.note
+        )
+    for place in queue:
+        note = f"place {place.place}, {place.slots} slots"
+        table.add_row("-", place.student, "-", "-", "-", _state("waiting"), note)
+    return table if table.row_count else Text("nothing is booked, and nobody waits")
+
+
+def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:
+    """Return the seats of a class, one line for each student."""
+    table = _table("student", "machine", "how to connect", "card", f"when ({timezone})", "how to connect")
+    for seat in seats:
+        card, when = "-", ""
+        if seat.lease:
+            card = seat.lease.card
+            when = f"{_when(seat.lease.begins, timezone)} to {_when(seat.lease.ends, timezone)[-5:]}"
+        elif seat.waiting:
+            when = f"place {seat.waiting.place} of the waiting list"
+        table.add_row(seat.student, _state(seat.machine), seat.connect or "-", card, when, seat.card_connect)
+    ends = {seat.ends for seat in seats if seat.ends}
+    lines: list[RenderableType] = [table]
+    if ends:
+        lines.append(Text(f"\neverything ends {_when(max(ends), timezone)} {timezone}"))
+    return Group(*lines)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _state(word: str) -> Text:
+    return Text(word, style=_COLOURS.get(word, ""))
+
+
+def _when(when: datetime, timezone: str) -> str:
+    return f"{when.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M}"

@@ -1,0 +1,101 @@
+"""A sweep that runs by itself: the layer of expiry above the machines' own, on any provider."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fpgaclass.cohort.errors import CohortError
+
+_KEPT = (
+    "FPGACLASS_STATE",
+    "FPGACLASS_DATABASE",
+    "FPGACLASS_PROVISIONING",
+    "AWS_PROFILE",
+    "OS_CLIENT_CONFIG_FILE",
+)
+
+
+def timer_units(cohort: str, command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the two systemd units that run a command every hour, by file name.
+
+    Args:
+        cohort: names them.
+        command: absolute, and not asking anybody.
+        environment: of it, what finds the state and the credentials is kept, and no credentials.
+    """
+    kept = [f'Environment="{name}={environment[name]}"\n' for name in _KEPT if environment.get(name)]
+    name = f"fpgaclass-sweep-{cohort}"
+    service = (
+        f"[Unit]\nDescription=Remove what has expired of cohort {cohort}\n"
+        "Wants=network-online.target\nAfter=network-online.target\n\n"
+        f"[Service]\nType=oneshot\n{''.join(kept)}ExecStart={shlex.join(command)}\n"
+    )
+    timer = (
+        f"[Unit]\nDescription=Look every hour for what has expired of cohort {cohort}\n\n"
+        "[Timer]\nOnCalendar=hourly\nRandomizedDelaySec=300\nPersistent=true\n\n"
+        "[Install]\nWantedBy=timers.target\n"
+    )
+    return {f"{name}.service": service, f"{name}.timer": timer}
+
+
+def crontab_line(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the line for a crontab that does the same where there is no systemd."""
+    kept = [f"{name}={shlex.quote(environment[name])}" for name in _KEPT if environment.get(name)]
+    return " ".join(["17 * * * *", *kept, shlex.join(command)])
+
+
+def ensure_timer(cohort: str, command: Sequence[str]) -> Path:
+    """Install and start the timer of a cohort, root's or the user's own; return its file.
+
+    Raises:
+        CohortError: there is no systemd that runs; the message has the line for a crontab.
+    """
+    folder, control = _place()
+    units = timer_units(cohort, command, os.environ)
+    timer = next(name for name in units if name.endswith(".timer"))
+    if shutil.which("systemctl") is None or not _answers(control):
+        line = crontab_line(command, os.environ)
+        raise CohortError("no systemd runs here", where="systemctl", next_step=f"crontab -e, and add: {line}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in units.items():
+        path = folder / name
+        path.touch(mode=0o600)  # the database's address may have a password in it
+        path.write_text(text)
+    for words in (["daemon-reload"], ["enable", "--now", timer]):
+        done = subprocess.run([*control, *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise CohortError(f"systemctl {' '.join(words)}: {said}", where=str(folder / timer))
+    return folder / timer
+
+
+def remove_timer(cohort: str) -> None:
+    """Stop and remove the timer of a cohort that is gone; nothing happens where there is none."""
+    folder, control = _place()
+    name = f"fpgaclass-sweep-{cohort}"
+    if not (folder / f"{name}.timer").exists():
+        return
+    if shutil.which("systemctl"):
+        stop = [*control, "disable", "--now", f"{name}.timer"]
+        subprocess.run(stop, capture_output=True, check=False)
+    for suffix in ("timer", "service"):
+        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+
+
+def _place() -> tuple[Path, list[str]]:
+    """Return where units go, and the words that reach the systemd which reads them."""
+    if os.geteuid() == 0:
+        return Path("/etc/systemd/system"), ["systemctl"]
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return config / "systemd" / "user", ["systemctl", "--user"]
+
+
+def _answers(control: Sequence[str]) -> bool:
+    done = subprocess.run([*control, "is-system-running"], capture_output=True, text=True, check=False)
+    # "degraded" is a system that runs, with some unit of its own failed
+    return done.stdout.strip() in ("running", "degraded", "starting")
