@@ -137,3 +137,28 @@ def moody_design() -> KernelDesign:
     """Return a kernel on a 32-bit bus that misbehaves as ``length_r_in`` says."""
     sources = {"moody.sv": _MOODY, "shell_control.sv": (SHELL / "shell_control.sv").read_text()}
     return KernelDesign("moody", sources, ARGUMENTS, 100.0)
+
+
+def stream_sources(beat: int = 4, in_bytes: int = 64, out_bytes: int = 4, latency: int = 4) -> dict[str, str]:
+    """Return the stream form of the shell with the parameters of a core."""
+    parameters = {"BEAT_BYTES": beat, "IN_BYTES": in_bytes, "OUT_BYTES": out_bytes, "LATENCY": latency}
+    files = [*sorted((SHELL / "stream").glob("*.sv")), SHELL / "shell_fifo.sv"]
+    sources = {path.name: path.read_text() for path in files}
+    lines = ",\n".join(f"parameter integer {k} = {v}" for k, v in parameters.items())
+    sources["stream_parameters.svh"] = f"{lines}\n"
+    return sources
+
+
+def stream_design(
+    word: int = 2, beat: int = 4, in_bytes: int = 64, out_bytes: int = 4, latency: int = 4, instances: int = 1
+) -> KernelDesign:
+    """Return the stream shell around the summing core, as a board takes it."""
+    sources = stream_sources(beat, in_bytes, out_bytes, latency)
+    sources["event_core.sv"] = event_core(word, in_bytes, out_bytes, latency)
+    about = {
+        "words_in": in_bytes // word,
+        "words_out": out_bytes // word,
+        "dtype": f"int{8 * word}",
+        "beat_bytes": beat,
+    }
+    return KernelDesign("krnl_stream", sources, (), 100.0, instances, about, "stream")

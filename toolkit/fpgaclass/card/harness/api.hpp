@@ -38,7 +38,10 @@ PUBLIC void fk_memory(Kernel* kernel, uint32_t read_latency, uint32_t write_late
     kernel->dice = Dice{stall_permille, seed * 2 + 1};
     kernel->stop_on_fault = stop_on_fault;
 }
-PUBLIC void fk_unmap_all(Kernel* kernel) { kernel->memory.regions.clear(); }
+PUBLIC void fk_unmap_all(Kernel* kernel) {
+    kernel->memory.regions.clear();
+    kernel->remapped();
+}
 PUBLIC void fk_map(Kernel* kernel, uint64_t address, uint64_t size, void* data) {
     kernel->memory.regions[address] = {size, static_cast<uint8_t*>(data)};
 }

@@ -94,6 +94,7 @@ struct Bench {
 
     virtual void tick() = 0;
     virtual void forget() = 0;  // what is under way on the bus
+    virtual void remapped() {}  // pointers into memory may be stale
 
     // Verilator's runtime looks up the context by thread, and a kernel may be made, run and freed by three
     // different ones: each call says whose turn it is, so that none finds a context that is gone.
