@@ -15,7 +15,7 @@ from fpgaclass.core import InvalidInputError
 
 def test_the_example_runs() -> None:
     """An example that is wrong is worse than none."""
-    assert doctest.testmod(measurement_module) == (0, 2)
+    assert doctest.testmod(measurement_module) == (0, 3)
 
 
 @pytest.fixture
@@ -36,7 +36,66 @@ def test_json_keeps_everything(measurement: Measurement) -> None:
     assert Measurement.from_json(measurement.to_json()) == measurement
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"timings": [{"events": 1}]}', '{"timings": 3}'])
+def test_json_of_before_is_read(measurement: Measurement) -> None:
+    """A cohort's runs of last year stay comparable."""
+    import json
+
+    old = json.loads(measurement.to_json())
+    for name in ("site", "design", "predictions", "cpp", "cpp_note"):
+        del old[name]
+    assert Measurement.from_json(json.dumps(old)) == measurement
+
+
+_GUESSED = {"host": "guessed", "link": "measured", "kernel": "measured"}
+
+
+def _damaged(**changes: object) -> str:
+    import json
+
+    timing = {"events": 1, "host_s": 1.0, "link_s": 1.0, "kernel_s": 1.0, "kernel_cycles": 3}
+    timing |= {name: changes.pop(name) for name in list(changes) if name in timing}
+    sources = dict.fromkeys(("host", "link", "kernel"), "measured")
+    good = {"device": "d", "kernel": "k", "clock_mhz": 1.0, "link": "l", "sources": sources}
+    return json.dumps({**good, "timings": [timing], **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"events": -1}, {"events": 0}, {"events": "1"}, {"host_s": float("nan")}, {"link_s": -1.0},
+        {"kernel_s": None}, {"kernel_cycles": 1.5}, {"clock_mhz": "fast"}, {"device": 3}, {"timings": []},
+        {"timings": None}, {"cpp": 3}, {"sources": {"host": "measured"}}, {"sources": _GUESSED},
+        {"predictions": {"events": 1}}, {"unknown": 1},
+    ],
+)  # fmt: skip
+def test_damaged_figures_are_refused(changes: dict[str, object]) -> None:
+    """A file that is edited by hand or cut must not become a curve in a plot; the rest of it is right."""
+    Measurement.from_json(_damaged())
+    with pytest.raises(InvalidInputError, match="Measurement"):
+        Measurement.from_json(_damaged(**changes))
+
+
+def test_the_overhead_of_python(measurement: Measurement) -> None:
+    """The course asks what Python costs: a ratio of the hosts' own parts, by size, in every table."""
+    import dataclasses
+
+    cpp = (Timing(1, 2e-6, 25e-6, 5e-6, 1000), Timing(1000, 15e-6, 35e-6, 35e-6, 7000))
+    both = dataclasses.replace(
+        measurement, cpp=cpp, cpp_note="C++ host: the same predictions of 1,000 events"
+    )
+    assert both.python_over_cpp == {1: 10.0, 1000: 2.0}
+    assert measurement.python_over_cpp == {}
+    for shown in (str(both), both._repr_html_()):
+        assert "same predictions" in shown
+        assert "10.0" in shown
+    assert "host in C++ (measured)" in [text.get_text() for text in both.plot().legends[0].get_texts()]
+    assert "10 times as long in Python" in both.plot().alt_text
+    assert Measurement.from_json(both.to_json()) == both
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"timings": [{"events": 1}]}', '{"timings": 3}', "[" * 10**5]
+)
 def test_other_json_is_refused(text: str) -> None:
     """A wrong file among several must be named as such."""
     with pytest.raises(InvalidInputError, match="Measurement"):
@@ -72,7 +131,7 @@ def test_the_plot_has_axes_units_and_words(measurement: Measurement) -> None:
     times, shares = figure.axes
     assert "µs" in times.get_ylabel()
     assert "%" in shares.get_ylabel()
-    legend = [text.get_text() for text in times.get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["host (measured)", "link (modelled)", "kernel (simulated)", "total"]
     total = next(line for line in times.lines if line.get_label() == "total")
     assert list(total.get_ydata()) == pytest.approx([50.0, 100.0])

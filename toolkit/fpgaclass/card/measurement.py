@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from fpgaclass.card.predictions import Predictions
 from fpgaclass.core import InvalidInputError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from rich.table import Table
 
+    from fpgaclass.core.figure import DescribedFigure
+
 PARTS = ("host", "link", "kernel")
-_COLOURS = {"host": "#0072B2", "link": "#E69F00", "kernel": "#009E73", "total": "#333333"}
-_MARKERS = {"host": "o", "link": "s", "kernel": "^", "total": "D"}
+_WORDS = ("measured", "modelled", "simulated", "recorded")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Timing:
 
     Attributes:
         events: in a call.
-        host_s: seconds of a call in Python, numpy and pynq: filling and reading the buffers, starting.
+        host_s: seconds of a call in the host's program: filling and reading the buffers, starting.
         link_s: seconds between host and card: transfers, register accesses, launch.
         kernel_s: seconds in the kernel.
         kernel_cycles: clocks in the kernel, exact; None on a real card, which does not tell.
@@ -59,13 +61,20 @@ class Measurement:
         clock_mhz: of the kernel; None where it is not known.
         link: what the link is, or is modelled as.
         sources: for ``host``, ``link`` and ``kernel``: measured, modelled or simulated.
-        timings: by size of batch.
+        timings: by size of batch, from Python with pynq.
+        site: where this was run, as its user calls it.
+        design: identifies the kernel that ran: two runs of one kernel have the same.
+        predictions: what the kernel answered to the largest batch.
+        cpp: the same calls from the C++ host; () where it did not run.
+        cpp_note: what the C++ host's results were like, or why it did not run.
 
     Example:
         >>> m = Measurement("virtual0", "krnl_rtl_1", 200.0, "PCIe", dict.fromkeys(PARTS, "modelled"),
-        ...                 (Timing(100, 1e-5, 2e-5, 1e-5),))
+        ...                 (Timing(100, 1e-5, 2e-5, 1e-5),), cpp=(Timing(100, 1e-6, 2e-5, 1e-5),))
         >>> round(m.timings[0].events_per_s)
         2500000
+        >>> m.python_over_cpp
+        {100: 10.0}
     """
 
     device: str
@@ -74,6 +83,21 @@ class Measurement:
     link: str
     sources: Mapping[str, str]
     timings: tuple[Timing, ...]
+    site: str = ""
+    design: str = ""
+    predictions: Predictions | None = None
+    cpp: tuple[Timing, ...] = ()
+    cpp_note: str = ""
+
+    @property
+    def python_over_cpp(self) -> dict[int, float]:
+        """The host's time in Python over that in C++, by size of batch."""
+        by_events = {timing.events: timing for timing in self.cpp}
+        return {
+            timing.events: round(timing.host_s / by_events[timing.events].host_s, 2)
+            for timing in self.timings
+            if timing.events in by_events and by_events[timing.events].host_s > 0
+        }
 
     def to_json(self) -> str:
         """Return all figures as JSON, in seconds."""
@@ -87,24 +111,45 @@ class Measurement:
             InvalidInputError: it is something else.
         """
         try:
-            fields = json.loads(text)
-            timings = tuple(Timing(**timing) for timing in fields.pop("timings"))
-            return cls(timings=timings, **fields)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            data = json.loads(text)
+            predictions = data.pop("predictions", None)
+            timings = tuple(_timing(timing) for timing in data.pop("timings"))
+            cpp = tuple(_timing(timing) for timing in data.pop("cpp", ()))
+            made = cls(
+                timings=timings,
+                cpp=cpp,
+                predictions=Predictions(**predictions) if predictions else None,
+                **data,
+            )
+            made._check()
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise InvalidInputError(f"this is not the JSON of a Measurement ({error})") from error
+        return made
+
+    def _check(self) -> None:
+        texts = ("device", "kernel", "link", "site", "design", "cpp_note")
+        wrong = [name for name in texts if not isinstance(getattr(self, name), str)]
+        wrong += [part for part in PARTS if self.sources[part] not in _WORDS]
+        if self.clock_mhz is not None and not _is_number(self.clock_mhz):
+            wrong.append("clock_mhz")
+        if wrong or not self.timings:
+            raise ValueError(f"{', '.join(wrong) or 'timings'}: not what it should be")
+        if self.predictions is not None:
+            self.predictions.kept()
 
     @property
     def caption(self) -> str:
         """What was run where, and where the figures come from."""
         clock = f" at {self.clock_mhz:g} MHz" if self.clock_mhz else ""
         parts = ", ".join(f"{part} {self.sources[part]}" for part in PARTS)
-        return f"{self.kernel}{clock} on {self.device}, {self.link}: {parts}"
+        site = f"{self.site}: " if self.site else ""
+        return f"{site}{self.kernel}{clock} on {self.device}, {self.link}: {parts}"
 
     def __rich__(self) -> Table:
         """Return the table for a terminal."""
         from rich.table import Table
 
-        table = Table(title=self.caption, title_justify="left")
+        table = Table(title=self.caption, caption=self.cpp_note, title_justify="left", caption_justify="left")
         for heading in self._headings():
             table.add_column(heading, justify="right")
         for row in self._rows():
@@ -115,7 +160,7 @@ class Measurement:
         from rich.console import Console
 
         text = io.StringIO()
-        Console(file=text, width=110).print(self)
+        Console(file=text, width=130).print(self)
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
@@ -123,79 +168,61 @@ class Measurement:
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
         )
-        return f"<table><caption>{escape(self.caption)}</caption><tr>{heads}</tr>{rows}</table>"
+        note = f"<p>{escape(self.cpp_note)}</p>" if self.cpp_note else ""
+        return f"<table><caption>{escape(self.caption)}</caption><tr>{heads}</tr>{rows}</table>{note}"
 
     def _headings(self) -> list[str]:
         split = [f"{part} µs ({self.sources[part]})" for part in PARTS]
-        return ["events", *split, "cycles", "total µs", "events/s"]
+        both = ["C++ host µs (measured)", "host Python/C++"] if self.cpp else []
+        return ["events", *split, "cycles", "total µs", "events/s", *both]
 
     def _rows(self) -> list[list[str]]:
-        return [
-            [
+        cpp = {timing.events: timing for timing in self.cpp}
+        ratios = self.python_over_cpp
+        rows = []
+        for timing in self.timings:
+            row = [
                 f"{timing.events:,}",
                 *(f"{getattr(timing, f'{part}_s') * 1e6:,.1f}" for part in PARTS),
                 "" if timing.kernel_cycles is None else f"{timing.kernel_cycles:,}",
                 f"{timing.total_s * 1e6:,.1f}",
                 f"{timing.events_per_s:,.0f}",
             ]
-            for timing in self.timings
-        ]
+            if self.cpp:
+                other, ratio = cpp.get(timing.events), ratios.get(timing.events)
+                row.append(f"{other.host_s * 1e6:,.1f}" if other else "")
+                row.append(f"{ratio:,.1f}" if ratio else "")
+            rows.append(row)
+        return rows
 
-    def plot(self) -> Figure:
+    def plot(self) -> DescribedFigure:
         """Draw the time of a call and its shares against the events in it.
 
         Returns:
             A matplotlib figure; its ``alt_text`` says in words what it shows.
         """
-        from fpgaclass.core.figure import DescribedFigure
+        from fpgaclass.card.measurement_plot import draw
 
-        figure = DescribedFigure(figsize=(9.5, 4.0), layout="constrained")
-        figure.alt_text = self._alt_text()
-        times, shares = figure.subplots(1, 2, width_ratios=(3, 2))
-        events = [timing.events for timing in self.timings]
-        for part in (*PARTS, "total"):
-            label = f"{part} ({self.sources[part]})" if part in self.sources else part
-            values = [getattr(timing, f"{part}_s") * 1e6 for timing in self.timings]
-            style = {"linestyle": "--" if part == "total" else "-", "marker": _MARKERS[part], "markersize": 5}
-            times.plot(events, values, label=label, color=_COLOURS[part], **style)
-        times.set(xscale="log", yscale="log", xlabel="events in a call", ylabel="time of a call (µs)")
-        times.grid(which="major", alpha=0.3)
-        times.legend(frameon=False)
-        self._draw_shares(shares)
-        figure.suptitle(self.caption, fontsize=9)
-        return figure
-
-    def _draw_shares(self, axes: Any) -> None:
-        below = [0.0] * len(self.timings)
-        for part in PARTS:
-            share = [100 * getattr(timing, f"{part}_s") / timing.total_s for timing in self.timings]
-            axes.bar(range(len(share)), share, bottom=below, color=_COLOURS[part], label=part)
-            for position, (height, base) in enumerate(zip(share, below, strict=True)):
-                if height > 7:
-                    middle = base + height / 2
-                    ink = "black" if part == "link" else "white"
-                    axes.text(position, middle, f"{height:.0f}", ha="center", va="center", color=ink)
-            below = [base + height for base, height in zip(below, share, strict=True)]
-        labels = [f"{timing.events:,}" for timing in self.timings]
-        axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
-        axes.set(xlabel="events in a call", ylabel="share of the time (%)", ylim=(0, 100))
-
-    def _alt_text(self) -> str:
-        first, last = self.timings[0], self.timings[-1]
-        return (
-            f"Time of a call against its events. {_in_words(first)} {_in_words(last)} "
-            f"Throughput goes from {first.events_per_s:,.0f} to {last.events_per_s:,.0f} events per second."
-        )
-
-
-def _in_words(timing: Timing) -> str:
-    shares = {part: getattr(timing, f"{part}_s") / timing.total_s for part in PARTS}
-    largest = max(shares, key=lambda part: shares[part])
-    events = "1 event" if timing.events == 1 else f"{timing.events:,} events"
-    micros = f"{timing.total_s * 1e6:,.0f} µs"
-    return f"With {events} a call takes {micros}, {shares[largest]:.0%} of it {largest}."
+        return draw(self)
 
 
 def ordered(timings: Sequence[Timing]) -> tuple[Timing, ...]:
     """Return timings by size of batch."""
     return tuple(sorted(timings, key=lambda timing: timing.events))
+
+
+def _timing(data: dict[str, Any]) -> Timing:
+    """Read a timing; a negative or infinite time would draw nonsense."""
+    timing = Timing(**data)
+    values = {field.name: getattr(timing, field.name) for field in fields(timing)}
+    cycles = values.pop("kernel_cycles")
+    for name, value in {**values, "kernel_cycles": 0 if cycles is None else cycles}.items():
+        if not _is_number(value) or (name in ("events", "kernel_cycles") and not isinstance(value, int)):
+            raise ValueError(f"{name} is {value!r}")
+    if timing.events < 1 or timing.total_s <= 0:
+        raise ValueError("a call has events and takes time")
+    return timing
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value) and value >= 0

@@ -5,14 +5,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card.measurement import Measurement, Timing, ordered
+from fpgaclass.card.predictions import Predictions
 from fpgaclass.card.timeline import Timeline
-from fpgaclass.core import InvalidInputError, track
+from fpgaclass.core import FpgaClassError, InvalidInputError, ToolMissingError, digest_of, track
 
 BATCH_SIZES = (1, 16, 256, 4096, 65536)
 
@@ -26,6 +28,8 @@ def measure(
     words_out: int | None = None,
     dtype: npt.DTypeLike | None = None,
     repeats: int = 7,
+    cpp: bool = True,
+    site: str = "",
 ) -> Measurement:
     """Call a kernel with batches of several sizes and say where the time goes.
 
@@ -33,6 +37,8 @@ def measure(
     On a virtual card the kernel's time is simulated (cycles over the clock), the link's is modelled, and the
     host's is measured: wall time less what this machine spent on being the card. On a real card all three
     are measured: the syncs are the link, the call is the kernel with its launch, the rest is the host.
+
+    The same calls are then made by the C++ host, on the same events, which gives the overhead of Python.
 
     Args:
         kernel: an overlay with one kind of kernel, or one of its compute units, with hls4ml's arguments
@@ -43,6 +49,8 @@ def measure(
         words_out: words of a result's slot; from the design when None.
         dtype: of a word; from the design when None.
         repeats: calls of each size, of which the median counts; one more comes before them.
+        cpp: also run the C++ host, where there is a compiler (and, for a real card, AMD's runtime).
+        site: what to call this place when runs are compared.
 
     Raises:
         InvalidInputError: sizes that are not positive, shapes that do not fit, or an unknown slot.
@@ -58,16 +66,18 @@ def measure(
     dtype = np.dtype(dtype if dtype is not None else str(about.get("dtype", "int16")))
     if not batch_sizes or min(batch_sizes) < 1 or repeats < 1:
         raise InvalidInputError("batch sizes and repeats are 1 or more")
-    events = _events(data, words_in, dtype)
+    sizes = tuple(sorted(set(batch_sizes)))
+    events = np.resize(_events(data, words_in, dtype), (sizes[-1], words_in))
     bank_in, bank_out = (device.get_memory_by_name(argument.mem) for argument in list(unit.args.values())[:2])
-    timings = []
-    for size in track(sorted(set(batch_sizes)), "measure"):
-        batch = np.resize(events, (size, words_in))
+    timings, results = [], np.empty((0, words_out), dtype)
+    for size in track(sizes, "measure"):
         x, y = bank_in.allocate((size, words_in), dtype), bank_out.allocate((size, words_out), dtype)
-        calls = [_time_call(unit, batch, x, y) for _ in range(repeats + 1)][1:]
+        calls = [_time_call(unit, events[:size], x, y) for _ in range(repeats + 1)][1:]
         timings.append(_median(calls))
+        results = np.array(y)
         x.freebuffer()
         y.freebuffer()
+    compared, note = _time_cpp(unit, events, sizes, repeats, results) if cpp else ((), "")
     virtual = _timeline(device) is not None
     link = getattr(device, "link", None)
     clocks = [clock["frequency"] for clock in device.parser.clock_dict.values()]
@@ -82,6 +92,11 @@ def measure(
             "kernel": "simulated" if virtual else "measured",
         },
         timings=ordered(timings),
+        site=site,
+        design=_design(device),
+        predictions=Predictions.of(events, results),
+        cpp=compared,
+        cpp_note=note,
     )
 
 
@@ -118,6 +133,15 @@ def _timeline(device: Any) -> Timeline | None:
     return timeline if isinstance(timeline, Timeline) else None
 
 
+def _design(device: Any) -> str:
+    """Identify the kernel: by its RTL, or by the file that a real card was programmed with."""
+    design = getattr(device, "design", None)
+    if design is not None:
+        return str(design.digest)[:16]
+    file = Path(str(getattr(device, "bitfile_name", None) or ""))
+    return digest_of(file)[:16] if file.is_file() else ""
+
+
 def _time_call(unit: Any, batch: npt.NDArray[Any], x: Any, y: Any) -> Timing:
     timeline = _timeline(unit.device)
     before = timeline.totals if timeline else None
@@ -138,6 +162,44 @@ def _time_call(unit: Any, batch: npt.NDArray[Any], x: Any, y: Any) -> Timing:
     card = timeline.totals.since(before)
     host = max(0.0, marks[-1] - marks[0] - card.emulation_s)
     return Timing(len(batch), host, card.link_s, card.kernel_s, card.kernel_cycles)
+
+
+def _time_cpp(
+    unit: Any,
+    events: npt.NDArray[Any],
+    sizes: tuple[int, ...],
+    repeats: int,
+    expected: npt.NDArray[Any],
+) -> tuple[tuple[Timing, ...], str]:
+    """Make the same calls by the C++ host; where that cannot be, say why."""
+    from fpgaclass.card.cpp_host import run_host
+
+    device = unit.device
+    virtual = _timeline(device) is not None
+    file = getattr(device, "bitfile_name", None)
+    if file is None:
+        return (), "C++ host: not run, since the card does not say which file it was programmed with"
+    try:
+        ran = run_host(
+            file,
+            events,
+            words_out=expected.shape[1],
+            batches=sizes,
+            repeats=repeats + 1,
+            runtime="standin" if virtual else "xrt",
+            kernel=str(unit._fullpath).rpartition("_")[0],
+        )
+    except ToolMissingError as missing:
+        return (), f"C++ host: not run. {missing}"
+    except FpgaClassError as failure:
+        if virtual:
+            raise
+        return (), f"C++ host: failed. {failure}"
+    by_size = (ran.calls[i : i + repeats + 1] for i in range(0, len(ran.calls), repeats + 1))
+    differ = int((ran.results != expected).any(axis=1).sum())
+    same = "the same predictions" if not differ else f"other predictions in {differ:,}"
+    note = f"C++ host: {same} of {len(expected):,} events"
+    return tuple(_median(calls[1:]) for calls in by_size), note
 
 
 def _median(calls: Sequence[Timing]) -> Timing:
