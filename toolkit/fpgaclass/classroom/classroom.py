@@ -102,7 +102,12 @@ class Classroom:
             logins = self.prepare()
             with stage("start the hub", "JupyterHub"):
                 running, process = server.start(
-                    self.layout, port, title=self.course.title, idle_minutes=idle_minutes, tied=foreground
+                    self.layout,
+                    port,
+                    title=self.course.title,
+                    seats=self.course.seats,
+                    idle_minutes=idle_minutes,
+                    tied=foreground,
                 )
         say(f"\nThe class is up: {running.url}")
         self._print_logins(logins)

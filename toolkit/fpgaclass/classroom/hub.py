@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.limits import Limits, find_limiter
 from fpgaclass.classroom.roster import load_roster
+from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
 
 SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
@@ -31,6 +33,8 @@ class HubSettings:
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         parent: the pid whose end ends the hub; 0 for none.
         title: what the login page says.
+        limits: what each seat may take.
+        internet: hosts that the seats may reach.
     """
 
     port: int
@@ -39,6 +43,8 @@ class HubSettings:
     idle_minutes: int
     parent: int
     title: str
+    limits: Limits
+    internet: tuple[str, ...]
 
 
 def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
@@ -76,10 +82,13 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.JupyterHub.spawner_class = ClassSpawner
     c.ClassSpawner.layout = layout
     c.ClassSpawner.jail = find_jail()
+    c.ClassSpawner.limits = settings.limits
+    c.ClassSpawner.limiter = find_limiter()
+    ClassSpawner.doors = Doors(hub / "doors", settings.port, settings.internet)
     c.ClassSpawner.interrupt_timeout = 5
     c.ClassSpawner.term_timeout = 5
     c.Spawner.default_url = "/lab"
-    c.Spawner.start_timeout = 180  # thirty at once on two cores take about a minute
+    c.Spawner.start_timeout = 600  # a turn may be long in coming when everybody logs in at once
     c.Spawner.http_timeout = 180
     c.Spawner.environment = {CLASS_VARIABLE: str(layout.state)}
 

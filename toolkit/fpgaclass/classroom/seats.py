@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import User
+from fpgaclass.classroom.ways import Ways
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person
 
 EXCHANGE = "/srv/exchange"
@@ -22,8 +23,18 @@ def person_of(user: User) -> Person:
     return Person(user.name, user.uid if user.role == "student" else None, f"/home/{user.name}")
 
 
-def jailed_command(layout: Layout, jail: Jail | NoJail, user: User, words: list[str]) -> list[str]:
-    """Return the command that runs ``words`` as a user of the class, after `ensure_seat`."""
+def jailed_command(
+    layout: Layout, jail: Jail | NoJail, user: User, words: list[str], ways: Ways | None = None
+) -> list[str]:
+    """Return the command that runs ``words`` as a user of the class, after `ensure_seat`.
+
+    Args:
+        layout: the class.
+        jail: the machine's.
+        user: whose seat it is.
+        words: the program and its arguments.
+        ways: what leads in and out of a seat without a network; None to share the machine's.
+    """
     if isinstance(jail, NoJail):
         return words
     person = person_of(user)
@@ -40,7 +51,8 @@ def jailed_command(layout: Layout, jail: Jail | NoJail, user: User, words: list[
             Mount(layout.feedback(user.name), f"{course}/feedback"),
             Mount(layout.inbound(user.name), f"{course}/inbound", writable=True),
         ]
-    return jail.command(words, person, mounts, network=True, cwd=person.home, scratch=seat / "tmp")
+    mounts += ways.mounts if ways else ()
+    return jail.command(words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp")
 
 
 _WELCOME = {

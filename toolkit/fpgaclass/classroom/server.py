@@ -20,7 +20,9 @@ from urllib.request import ProxyHandler, build_opener
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.hub import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
 from fpgaclass.classroom.layout import Layout, read_json, write_json
+from fpgaclass.classroom.limits import Limits
 from fpgaclass.core import ClassroomError, InvalidInputError
+from fpgaclass.course import Seats
 
 START_SECONDS = 120
 """A hub that does not answer by then will not."""
@@ -88,7 +90,7 @@ def check_port(port: int) -> None:
 
 
 def start(
-    layout: Layout, port: int, *, title: str, idle_minutes: int, tied: bool
+    layout: Layout, port: int, *, title: str, seats: Seats, idle_minutes: int, tied: bool
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     """Start the hub and wait until it answers.
 
@@ -96,6 +98,7 @@ def start(
         layout: the class, with its roster and folders made.
         port: the public port.
         title: what the login page says.
+        seats: what each student's server may take and reach.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         tied: True to have the hub end when this process does.
 
@@ -107,7 +110,9 @@ def start(
     check_port(port)
     sweep(layout)
     hub_port, proxy_port = _free_port(), _free_port()
-    settings = HubSettings(port, hub_port, proxy_port, idle_minutes, os.getpid() if tied else 0, title)
+    limits = Limits(seats.memory_gb, seats.cpus, seats.processes)
+    parent = os.getpid() if tied else 0
+    settings = HubSettings(port, hub_port, proxy_port, idle_minutes, parent, title, limits, seats.internet)
     words = {**asdict(settings), "state": str(layout.state), "course_id": layout.course_id}
     words["instructor"] = layout.instructor
     environment = {

@@ -1,19 +1,24 @@
-"""How the hub starts a person's server: in a jail where the machine can make one."""
+"""How the hub starts a person's server: in a jail where the machine can make one, a few at a time."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.utils import wait_for_http_server
 from traitlets import Any as AnyTrait
 
 from fpgaclass.classroom.roster import User, load_roster
 from fpgaclass.classroom.seats import EXCHANGE, SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.classroom.turns import Turns
+from fpgaclass.classroom.ways import Doors, Ways
 from fpgaclass.engine.sandbox import Jail
 
 CONFIG = Path(__file__).parent / "jupyter"
@@ -24,10 +29,26 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
 
     layout = AnyTrait(help="The class's `Layout`").tag(config=True)
     jail = AnyTrait(help="A `Jail`, or a `NoJail`").tag(config=True)
+    limits = AnyTrait(help="The `Limits` of a seat").tag(config=True)
+    limiter = AnyTrait(help="The machine's `Limiter`").tag(config=True)
+    doors: Doors
+    """The class's, shared by all spawners; `fpgaclass.classroom.hub.configure` sets it."""
 
-    def make_preexec_fn(self, name: str) -> Any:  # noqa: ARG002 - the hub's signature
-        """Give the server the usual Ctrl-C: a hub started with `&` has it switched off, and hands that on."""
-        return lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    turns = Turns(at_once=(os.cpu_count() or 1) + 1)
+    """Shared by all: thirty servers that start at once are all ready later than thirty in turn."""
+
+    ways: Ways | None = None
+
+    def make_preexec_fn(self, name: str) -> Any:
+        """Enter the limits, and have the usual Ctrl-C: a hub started with `&` hands on that it is off."""
+        enter = self.limiter.join(name, self.limits) if self._user().role == "student" else None
+
+        def prepare() -> None:
+            if enter:
+                enter()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        return prepare
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what depends on the person: home, exchange, and the settings of their role."""
@@ -43,26 +64,83 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
             FPGACLASS_EXCHANGE=EXCHANGE if jailed else exchange,
             FPGACLASS_COURSE=self.layout.course_id,
             JUPYTER_CONFIG_PATH=f"{CONFIG / user.role}:{CONFIG / 'common'}",
+            JUPYTER_PATH=str(CONFIG / "share"),
             JUPYTER_RUNTIME_DIR="/tmp/jupyter-runtime" if jailed else str(seat / "runtime"),
             PATH=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         )
         env[SEAT_VARIABLE] = "jailed" if jailed else "plain"
+        if self.ways:
+            env.update(self.ways.environment(env, self.hub.api_url))
         return env
 
     async def start(self) -> Any:
-        """Start the person's server."""
-        user = self._user()
-        seat = await asyncio.to_thread(ensure_seat, self.layout, self.jail, user, fresh=True)
-        server = [sys.executable, "-m", "jupyterhub.singleuser"]
-        self.cmd = jailed_command(self.layout, self.jail, user, server)
-        with (seat / "server.log").open("ab") as output:
-            self.popen_kwargs = {
-                "cwd": self.layout.home(user.name),
-                "stdin": subprocess.DEVNULL,
-                "stdout": output,
-                "stderr": subprocess.STDOUT,
-            }
-            return await super().start()
+        """Start the person's server when it is their turn; the turn ends when the server answers."""
+        async with self.turns.take(self.user.name):
+            user = self._user()
+            seat = await asyncio.to_thread(ensure_seat, self.layout, self.jail, user, fresh=True)
+            if user.role == "student":
+                self.limiter.ensure_group(user.name, self.limits)
+            if user.role == "student" and isinstance(self.jail, Jail):
+                self.ways = await self.doors.open_ways(user.name)
+                self.port = self.ways.port
+            server = self.ways.command if self.ways else [sys.executable, "-m", "jupyterhub.singleuser"]
+            self.cmd = jailed_command(self.layout, self.jail, user, server, self.ways)
+            with (seat / "server.log").open("ab") as output:
+                self.popen_kwargs = {
+                    "cwd": self.layout.home(user.name),
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": output,
+                    "stderr": subprocess.STDOUT,
+                    "pass_fds": [self.ways.entrance.fileno()] if self.ways else [],
+                }
+                address = await super().start()
+            if self.ways:
+                self.ways.entrance.close()  # the seat holds it now
+            await self._wait_until_it_answers()
+            return address
+
+    async def _wait_until_it_answers(self) -> None:
+        """Wait for the server's first answer.
+
+        Raises:
+            RuntimeError: the server ended instead, or took too long.
+        """
+        url = f"http://127.0.0.1:{self.port}{self.server.base_url if self.server else '/'}api"
+        answer = asyncio.ensure_future(wait_for_http_server(url, timeout=self.http_timeout))
+        while not answer.done():
+            if await self.poll() is not None:
+                answer.cancel()
+                log = self.layout.seat(self.user.name) / "server.log"
+                raise RuntimeError(f"the server of {self.user.name} ended as it started: {log}")
+            await asyncio.wait([answer], timeout=0.5)
+        await answer
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell those who wait what they wait for."""
+        said = ""
+        while True:
+            before = self.turns.before(self.user.name)
+            message = "Your server is starting."
+            if before:
+                people = "1 person is" if before == 1 else f"{before} people are"
+                message = f"Everybody is coming in at once: {people} before you."
+            if message != said:
+                said = message
+                yield {"progress": 60 if not before else max(5, 50 - before), "message": message}
+            await asyncio.sleep(0.5)
+
+    def clear_state(self) -> None:
+        """Forget the server that ended, and close its ways."""
+        super().clear_state()
+        if self.ways:
+            self.ways.close()
+            self.ways = None
+
+    async def stop(self, now: bool = False) -> None:
+        """Stop the server, and take its limits away with it."""
+        await super().stop(now=now)
+        self.clear_state()
+        await asyncio.to_thread(self.limiter.remove_group, self.user.name)
 
     def _user(self) -> User:
         return next(user for user in load_roster(self.layout) if user.name == self.user.name)

@@ -79,6 +79,23 @@ class LabEntry(Strict):
     released: bool = True
 
 
+class Seats(Strict):
+    """What a student's server may take of the machine, and reach.
+
+    Attributes:
+        memory_gb: GiB of memory, the notebooks' kernels included.
+        cpus: cores of processor time; 0 for a fair share.
+        processes: processes and threads.
+        internet: hosts that notebooks and terminals may reach over HTTP and HTTPS, with ``*`` for a part of a
+            name; none by default.
+    """
+
+    memory_gb: float = Field(default=4.0, gt=0.2)
+    cpus: float = Field(default=0.0, ge=0)
+    processes: int = Field(default=2048, ge=64)
+    internet: tuple[str, ...] = ()
+
+
 class Course(Strict):
     """A course, as course.yaml defines it.
 
@@ -91,6 +108,7 @@ class Course(Strict):
         students: login names of the demo class, or of a small real one.
         boards: names of the boards that the labs may use.
         labs: the labs, in the order of the course.
+        seats: what a student's server may take and reach on the class's machine.
         cohort: seats in a cloud, as ``fpgaclass.cohort`` reads and checks them; None for one machine.
         path: the course.yaml it was read from.
     """
@@ -103,6 +121,7 @@ class Course(Strict):
     students: tuple[Name, ...] = ()
     boards: tuple[Name, ...] = ("u250",)
     labs: tuple[LabEntry, ...] = Field(min_length=1)
+    seats: Seats = Seats()
     cohort: dict[str, Any] | None = None
     path: Path = Field(default=Path("course.yaml"), exclude=True)
 

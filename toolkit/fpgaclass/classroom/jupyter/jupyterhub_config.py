@@ -6,7 +6,9 @@ from pathlib import Path
 
 from fpgaclass.classroom.hub import SETTINGS_VARIABLE, HubSettings, configure
 from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.limits import Limits
 
 settings = json.loads(os.environ.pop(SETTINGS_VARIABLE))
 layout = Layout(Path(settings.pop("state")), settings.pop("course_id"), settings.pop("instructor"))
+settings["limits"] = Limits(**settings["limits"])
 configure(get_config(), layout, HubSettings(**settings))  # type: ignore[name-defined]  # noqa: F821
