@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.card import Bank, Link
+from fpgaclass.card.pcie import pcie_link
 from fpgaclass.core import InvalidInputError
 
 FORMS = ("alveo", "zynq", "f2", "lattice")
@@ -100,9 +101,13 @@ def load_board(board: str | Path | Board) -> Board:
 def _parse(data: dict[str, Any]) -> Board:
     resources = Resources(**data.pop("resources"))
     banks = tuple(Bank(**bank) for bank in data.pop("banks", ()))
-    link = Link(**data.pop("link")) if "link" in data else None
+    link = _link(data.pop("link")) if "link" in data else None
     if data["form"] not in FORMS:
         raise TypeError(f"form {data['form']!r} is not one of {', '.join(FORMS)}")
     if data["form"] != "lattice" and not (banks and link):
         raise TypeError(f"a board of form {data['form']!r} has banks and a link")
     return Board(**data, resources=resources, banks=banks, link=link)
+
+
+def _link(data: dict[str, Any]) -> Link:
+    return pcie_link(**data) if "pcie_generation" in data else Link(**data)
