@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from fpgaclass.card.design import KernelDesign
 from fpgaclass.card.toolchain import Verilator, find_compiler, find_verilator, version_of
-from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, run_tool, stage
+from fpgaclass.core import (
+    InvalidInputError,
+    atomic_directory,
+    cache_directory,
+    digest_of,
+    run_tool,
+    stage,
+    together,
+)
 
 LIBRARY = "kernel.so"
 _HARNESS = Path(__file__).parent / "harness"
@@ -140,5 +147,4 @@ def _compile(
         run_tool([*compiler, *_FLAGS, level, *macros, *includes, *files], cwd=work)
         return result
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(compile_one, sources))
+    return together(*(partial(compile_one, source) for source in sources))

@@ -11,12 +11,14 @@ from fpgaclass.core.errors import (
     FpgaClassError,
     HungKernelError,
     InvalidInputError,
+    StoppedError,
     ToolMissingError,
     UnsupportedLayerError,
     UsageError,
     WrongCardError,
 )
-from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, state_directory
+from fpgaclass.core.parallel import together
+from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, held_lock, state_directory
 from fpgaclass.core.progress import say, stage, track, warn
 from fpgaclass.core.tools import Tool, find_tool, require_tool, run_tool
 
@@ -31,6 +33,7 @@ __all__ = [
     "FpgaClassError",
     "HungKernelError",
     "InvalidInputError",
+    "StoppedError",
     "Tool",
     "ToolMissingError",
     "UnsupportedLayerError",
@@ -40,11 +43,13 @@ __all__ = [
     "cache_directory",
     "digest_of",
     "find_tool",
+    "held_lock",
     "require_tool",
     "run_tool",
     "say",
     "stage",
     "state_directory",
+    "together",
     "track",
     "warn",
 ]

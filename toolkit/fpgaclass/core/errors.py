@@ -6,6 +6,7 @@
     ├── UsageError                 the command or call was wrong (exit code 2)
     │   └── InvalidInputError      an argument, array or file does not fit (also a ValueError)
     ├── ToolMissingError           a program or package is not on this machine
+    ├── StoppedError               work that was given up because another part of it failed
     ├── FirmwareError
     │   ├── UnsupportedLayerError  a layer that no toolchain here can build
     │   └── BuildError             a tool of the flow died or disagreed
@@ -60,6 +61,10 @@ class InvalidInputError(UsageError, ValueError):
 
 class ToolMissingError(FpgaClassError):
     """A program or package that the work needs is not on this machine."""
+
+
+class StoppedError(FpgaClassError):
+    """Work was given up because another part of it failed; that part's error is the one to show."""
 
 
 class FirmwareError(FpgaClassError):

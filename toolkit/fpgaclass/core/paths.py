@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -58,10 +59,12 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     """Give a scratch folder that becomes ``target`` only when the block ends well.
 
     A failure or a kill leaves ``target`` as it was. If another process finishes the same target first,
-    its result is kept and ours is dropped: use it for content that is the same for the same name.
+    its result is kept and ours is dropped: use it for content that is the same for the same name. What a
+    killed process left beside ``target`` is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    _sweep(target.parent)
+    scratch, lock = _scratch(target)
     try:
         yield scratch
         scratch.chmod(0o755)
@@ -72,3 +75,75 @@ def atomic_directory(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
+
+
+@contextmanager
+def held_lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock that only one process has at a time; the system frees it when its holder dies.
+
+    Args:
+        path: of the lock's file, which is gone when nobody holds it.
+        waiting: called once if another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _lock(lock, or_else=True):
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Its last holder has removed the file: others may hold a new one by now.
+        if _is_still(path, lock):
+            break
+        os.close(lock)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+_SCRATCH = ".fpgaclass-part-"
+
+
+def _scratch(target: Path) -> tuple[Path, int]:
+    """Make a scratch folder beside ``target`` and lock it: an unlocked one has lost its owner."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{target.name}.", dir=target.parent))
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # swept before it could be locked
+            continue
+        if _lock(lock, or_else=True) and _is_still(folder, lock):
+            return folder, lock
+        os.close(lock)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the scratch folders in ``parent`` whose owners are dead."""
+    for folder in parent.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if _lock(lock):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _lock(file: int, or_else: bool = False) -> bool:
+    """Lock a file if nobody else has; ``or_else`` is the answer where the file system knows no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # NFS locks no folders
+        return or_else
+    return True
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False

@@ -24,6 +24,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fpgaclass.core.errors import StoppedError
+
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ def stage(name: str, waits_for: str = "") -> Iterator[None]:
     with _display.row(label):
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StoppedError):
             _display.print(f"  [yellow]stopped[/] {label} after {time.monotonic() - started:.1f} s")
             raise
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgaclass.core.errors import BuildError, ToolMissingError
+from fpgaclass.core.parallel import running
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,17 @@ def run_tool(
 ) -> str:
     """Run a program to its end and return what it printed.
 
+    It ends when we do, and with the other programs of a ``together``.
+
     Raises:
         BuildError: it failed; the message holds its first line that reads like an error, and the log's path.
+        StoppedError: another part of a ``together`` failed.
     """
-    try:
-        done = subprocess.run(
-            list(command),
+    words = [*_with_us(), *command]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            words,
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -73,20 +80,36 @@ def run_tool(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=timeout,
-            check=False,
+            process_group=0,
         )
+
+    try:
+        with running(start) as process:
+            printed, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as slow:
         what = f"{Path(command[0]).name} did not end within {timeout:.0f} s"
         raise BuildError(what, where=str(cwd)) from slow
     if log is not None:
-        log.write_text(done.stdout)
-    if done.returncode:
+        log.write_text(printed)
+    if process.returncode:
         raise BuildError(
-            f"{Path(command[0]).name} failed with exit code {done.returncode}: {_first_error(done.stdout)}",
+            f"{Path(command[0]).name} {_how_it_ended(process.returncode)}: {_first_error(printed)}",
             where=str(log or cwd),
         )
-    return done.stdout
+    return printed
+
+
+def _with_us() -> tuple[str, ...]:
+    """Return the words before a command that end it when we are killed; none where util-linux is missing."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"failed with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
 def _variable(name: str) -> str:
