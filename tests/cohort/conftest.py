@@ -9,6 +9,7 @@ import pytest
 COURSE = """\
 course_id: fpgaclass101
 title: Machine learning on FPGAs
+timezone: Europe/Rome
 instructors: [instructor]
 students: [ada, emmy, lise]
 boards: [u250]
@@ -30,6 +31,12 @@ labs: [{name: 01_muon_momentum, points: 20}]
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FPGACLASS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+@pytest.fixture(scope="session")
+def course_text() -> str:
+    """A course.yaml with a cohort on AWS, as text."""
+    return COURSE
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 
 from fpgaclass.cohort.applied import Applied, Event, Failure
 from fpgaclass.cohort.costs import Cost, cost
+from fpgaclass.cohort.desk import Desk, HubDesk, LocalDesk, open_desk
 from fpgaclass.cohort.errors import (
     AuthError,
     BusyError,
@@ -59,6 +60,7 @@ __all__ = [
     "CohortSpec",
     "Configured",
     "Cost",
+    "Desk",
     "Destroyed",
     "Event",
     "Failure",
@@ -66,10 +68,12 @@ __all__ = [
     "Found",
     "Health",
     "HostResult",
+    "HubDesk",
     "Lease",
     "LeaseBook",
     "LeaseError",
     "LeftoverError",
+    "LocalDesk",
     "LostError",
     "Marker",
     "Offer",
@@ -110,6 +114,7 @@ __all__ = [
     "leases_table",
     "load_spec",
     "make_plan",
+    "open_desk",
     "open_leases",
     "plan",
     "plan_table",

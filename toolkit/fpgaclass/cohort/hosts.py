@@ -75,16 +75,18 @@ def cohort_inventory(
     return inventory(state.rows(spec.name), people, user=user, private_key=key, variables=common, hub=hub)
 
 
-def card_gate(hosts: Mapping[str, Any]) -> Callable[[str], Health]:
-    """Return the gate of :func:`fpgaclass.cohort.leases.hand_over`: reset and look, with Ansible.
+def card_gate(hosts: Mapping[str, Any], *, holder: str = "") -> Callable[[str], Health]:
+    """Return the gate of :func:`fpgaclass.cohort.leases.hand_over`: everybody out, reset, look, holder in.
 
     Args:
         hosts: the inventory; a card's name is its node's key, with ``.1`` for the second card of a node.
+        holder: the student who may log in on the card's node from then on; "" closes it.
     """
 
     def gate(card: str) -> Health:
-        node = card.partition(".")[0]
-        done = run_playbook(hosts, "card_gate.yml", limit=[node], timeout_s=300)
+        node, _, number = card.partition(".")
+        extra = {"card": number or "0", "holder": holder}
+        done = run_playbook(hosts, "card_gate.yml", limit=[node], variables=extra, timeout_s=300)
         bad = done.failed or [host for host in done.hosts if not host.ok]
         return Health(bool(done.hosts) and not bad, bad[0].failed if bad else "")
 

@@ -135,6 +135,7 @@ def run_playbook(
     defaults: bool = False,
     mitogen: bool | None = None,
     limit: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
     timeout_s: float = 3600.0,
 ) -> Configured:
     """Run a playbook of provisioning/ansible to its end on every host that can be reached.
@@ -147,6 +148,7 @@ def run_playbook(
         defaults: leave all of Ansible's settings as they are (for comparison).
         mitogen: use it, if it is there; None tries.
         limit: only these hosts.
+        variables: stronger than the inventory's.
         timeout_s: end the run after so long.
 
     Returns:
@@ -179,6 +181,7 @@ def run_playbook(
             event_handler=events,
             settings=settings,
             limit=",".join(limit) or None,
+            extravars=dict(variables or {}),
         )
         said = "" if events.stats else run.stdout.read()[-1500:]
     if not events.stats:

@@ -58,6 +58,7 @@ class Cards(Strict):
         count: how many nodes.
         per_node: cards on each node.
         hours: how long they live; None is as long as the cohort. They are the dear part.
+        resource: what Kubernetes calls such a card, such as ``amd.com/xilinx_u250_gen3x16``; for a hub there.
         alternatives, disk_gb, spot: as for a seat.
     """
 
@@ -67,6 +68,7 @@ class Cards(Strict):
     count: int = Field(default=1, ge=0, le=200)
     per_node: int = Field(default=1, ge=1, le=8)
     hours: float | None = Field(default=None, gt=0)
+    resource: str | None = None
     disk_gb: int = Field(default=80, ge=8, le=2000)
     spot: bool = False
 

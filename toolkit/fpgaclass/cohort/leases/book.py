@@ -53,7 +53,8 @@ class LeaseBook(Ledger):
             rows = connection.execute(leases.select().where(mine & leases.c.state.in_(OPEN))).all()
             waits = (waiting.c.cohort == self.cohort) & (waiting.c.student == student)
             if len(rows) >= self.rules.open_bookings:
-                what = f"{student} has {len(rows)} bookings already, and may have {self.rules.open_bookings}"
+                has = f"{len(rows)} booking{'s' if len(rows) > 1 else ''}"
+                what = f"{student} has {has} already, and may have {self.rules.open_bookings}"
                 step = "use or release one first (fpgaclass lease list)"
                 raise LeaseError(what, next_step=step)
             if at is not None:
