@@ -24,8 +24,8 @@ def test_the_cohort_is_read_from_the_course_or_alone(course: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("hours: 40", "hours: 0", r"cohort\.hours.*course\.yaml:11"),
-        ("hours: 40", "houres: 40", r"no such key.*course\.yaml:11"),
+        ("hours: 40", "hours: 0", r"cohort\.hours.*course\.yaml:12"),
+        ("hours: 40", "houres: 40", r"no such key.*course\.yaml:12"),
         ("name: spring27", "name: Spring 27", r"cohort\.name"),
         ("provider: aws", "provider: azure", r"cohort\.provider"),
         ("[131.154.0.0/16]", "[0.0.0.0/0]", "whole internet"),

@@ -20,6 +20,7 @@ from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
 from fpgaclass.course import Course
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
+_COHORT = "fpgaclass.cohort.desk.hub"  # its page of seats, and cards for who has booked one
 _NEEDED = ("jupyterhub", "jupyterlab", "nbgrader", "configurable_http_proxy", "psutil", "ipykernel")
 
 
@@ -108,6 +109,7 @@ class Classroom:
                     seats=self.course.seats,
                     idle_minutes=idle_minutes,
                     tied=foreground,
+                    extensions=((_COHORT, str(self.course.path)),) if self.course.cohort else (),
                 )
         say(f"\nThe class is up: {running.url}")
         self._print_logins(logins)

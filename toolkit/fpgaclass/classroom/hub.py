@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import sys
@@ -35,6 +36,8 @@ class HubSettings:
         title: what the login page says.
         limits: what each seat may take.
         internet: hosts that the seats may reach.
+        extensions: modules whose ``configure(c, argument)`` is called last, each with its argument: what other
+            rooms add to the hub, without this one importing them.
     """
 
     port: int
@@ -45,6 +48,7 @@ class HubSettings:
     title: str
     limits: Limits
     internet: tuple[str, ...]
+    extensions: tuple[tuple[str, str], ...] = ()
 
 
 def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
@@ -103,6 +107,8 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
         c.JupyterHub.services = [{"name": "idle-culler", "command": command}]
         scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
         c.JupyterHub.load_roles += [{"name": "culler", "services": ["idle-culler"], "scopes": scopes}]
+    for module, argument in settings.extensions:
+        importlib.import_module(module).configure(c, argument)
 
 
 def _end_with(parent: int) -> None:

@@ -90,7 +90,14 @@ def check_port(port: int) -> None:
 
 
 def start(
-    layout: Layout, port: int, *, title: str, seats: Seats, idle_minutes: int, tied: bool
+    layout: Layout,
+    port: int,
+    *,
+    title: str,
+    seats: Seats,
+    idle_minutes: int,
+    tied: bool,
+    extensions: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     """Start the hub and wait until it answers.
 
@@ -101,6 +108,7 @@ def start(
         seats: what each student's server may take and reach.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         tied: True to have the hub end when this process does.
+        extensions: what other rooms add to the hub; see `HubSettings`.
 
     Raises:
         ClassroomError: the port is taken, or the hub did not come up; the message holds its reason.
@@ -112,7 +120,9 @@ def start(
     hub_port, proxy_port = _free_port(), _free_port()
     limits = Limits(seats.memory_gb, seats.cpus, seats.processes)
     parent = os.getpid() if tied else 0
-    settings = HubSettings(port, hub_port, proxy_port, idle_minutes, parent, title, limits, seats.internet)
+    settings = HubSettings(
+        port, hub_port, proxy_port, idle_minutes, parent, title, limits, seats.internet, extensions
+    )
     words = {**asdict(settings), "state": str(layout.state), "course_id": layout.course_id}
     words["instructor"] = layout.instructor
     environment = {

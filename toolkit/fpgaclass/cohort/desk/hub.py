@@ -51,7 +51,7 @@ class CardProfile:
         }
 
 
-def configure(c: Any, course: Path) -> None:
+def configure(c: Any, course: Path | str) -> None:
     """Add the service, who may use it, and the spawner's hook to a hub's configuration.
 
     Args:
@@ -77,7 +77,7 @@ def configure(c: Any, course: Path) -> None:
     c.Spawner.environment.update({URL_VARIABLE: f"{c.JupyterHub.bind_url.rstrip('/')}/services/{NAME}/"})
 
     async def hook(spawner: Any) -> None:
-        await give_card(spawner, course)
+        await give_card(spawner, Path(course))
 
     c.Spawner.pre_spawn_hook = hook
 
