@@ -41,11 +41,12 @@ def test_only_the_own_home_is_there(jail: Jail, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the solution")
     program = f"""
-import os, pathlib
-print(os.listdir("/home"), os.getcwd(), os.environ.get("A"), "PATH" in os.environ)
+import os, pathlib, sys
+software = {{pathlib.Path(path).parts[2] for path in (sys.prefix, {__file__!r}) if path.startswith("/home/")}}
+print(set(os.listdir("/home")) - software, os.getcwd(), os.environ.get("A"), "PATH" in os.environ)
 print(pathlib.Path({str(secret)!r}).exists(), os.path.exists("/etc/shadow"), os.path.exists("/mnt"))
 """
-    assert _run(jail, tmp_path, program) == "['ada'] /home/ada b False\nFalse False False\n"
+    assert _run(jail, tmp_path, program) == "{'ada'} /home/ada b False\nFalse False False\n"
 
 
 def test_no_solution_is_there(jail: Jail, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_the_system_and_the_environment_cannot_be_changed(jail: Jail, tmp_path: 
     """A package changed by one student would run in the next one's server."""
     program = """
 import json, pathlib
-for path in (json.__file__, "/usr/bin/new", "/etc/new", "/proc/sys/kernel/hostname"):
+for path in (json.__file__, "/usr/bin/new", "/etc/new", "/new", "/proc/sys/kernel/hostname"):
     try:
         pathlib.Path(path).write_text("x")
         print("wrote", path)
@@ -73,7 +74,7 @@ for path in (json.__file__, "/usr/bin/new", "/etc/new", "/proc/sys/kernel/hostna
 pathlib.Path("mine").write_text("x"); pathlib.Path("/tmp/mine").write_text("x")
 pathlib.Path("/dev/shm/mine").write_text("x")
 """
-    assert _run(jail, tmp_path, program) == "True\n" * 4
+    assert _run(jail, tmp_path, program) == "True\n" * 5
     assert (tmp_path / "home" / "mine").exists()
 
 

@@ -101,6 +101,7 @@ class Jail:
         cwd: str,
         scratch: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        keep: Sequence[str] = (),
     ) -> list[str]:
         """Return the command that runs ``words`` in the jail.
 
@@ -112,6 +113,8 @@ class Jail:
             cwd: where it starts.
             scratch: the folder shown as /tmp; without it /tmp is in memory.
             environment: all its variables; without it the caller's are handed on.
+            keep: capabilities that it has inside; only for programs of ours, such as the warm parent, which
+                give them up in every process that runs somebody else's code.
         """
         all_mounts = (*_system_mounts(), *mounts)
         options = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "class"]
@@ -126,7 +129,11 @@ class Jail:
                 words = ["setpriv", *drop, "--no-new-privs", "env", f"--chdir={cwd}", *words]
                 cwd = "/"
         else:
-            options += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+            # With another uid than 0 bubblewrap adds a second user namespace, and the powers end at the first.
+            inside = "0" if keep else "1000"
+            options += ["--unshare-user", "--uid", inside, "--gid", inside]
+        for power in keep:
+            options += ["--cap-add", power]
         for top in _TOP:
             if Path(top).is_symlink():
                 options += ["--symlink", str(Path(top).readlink()), top]
@@ -139,6 +146,7 @@ class Jail:
             options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
         for folder in _hidden():
             options += ["--tmpfs", folder]
+        options += ["--remount-ro", "/"]  # what was made for the mounts to stand in, /etc for one
         if environment is not None:
             options.append("--clearenv")
             for name, value in environment.items():
