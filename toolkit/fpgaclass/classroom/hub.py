@@ -36,8 +36,8 @@ class HubSettings:
         title: what the login page says.
         limits: what each seat may take.
         internet: hosts that the seats may reach.
-        extensions: modules whose ``configure(c, argument)`` is called last, each with its argument: what other
-            rooms add to the hub, without this one importing them.
+        extensions: modules whose ``configure(c, argument)`` is called last, each with its argument: what
+            other rooms add to the hub, without this one importing them.
     """
 
     port: int

@@ -66,9 +66,12 @@ def apply(
         price = f"{wanted.cost:.2f} to {wanted.cost_at_most:.2f} {wanted.currency} (estimate)"
         agree(f"Make this on {wanted.provider}, for {price}?", yes)
     again = f"{program()} cohort apply"
-    with told_on_interrupt(
-        f"cut off; what was made is known: {again} goes on, {program()} cohort destroy removes it"
-    ), cohort.apply_progress(wanted) as listener:
+    with (
+        told_on_interrupt(
+            f"cut off; what was made is known: {again} goes on, {program()} cohort destroy removes it"
+        ),
+        cohort.apply_progress(wanted) as listener,
+    ):
         done = cohort.apply(path, max_cost=max_cost, prune=prune, listener=listener)
     show(cohort.applied_table(done), done if as_json else None)
     if done.failed:

@@ -1,0 +1,356 @@
+"""The command line of cohorts, leases and seats, end to end, on each provider that can be had here."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpgaclass import cli
+from fpgaclass.cohort.port import Capabilities
+from fpgaclass.cohort.providers.local import why_not
+from fpgaclass.cohort.testing import FakeAws, FakeOrchestrator, MemoryCloud, MemoryProvider
+
+pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """What it printed as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process, as ``fpgaclass`` would, where nobody can answer a question."""
+
+    def call(*words: object) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["fpgaclass", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        found = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 1, found.out, found.err)
+
+    return call
+
+
+def _provide(monkeypatch: pytest.MonkeyPatch, provider: object) -> None:
+    for module in ("verbs", "sweeping"):
+        monkeypatch.setattr(f"fpgaclass.cohort.{module}.connect", lambda _: provider)
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryCloud:
+    """A cloud in memory, behind every verb."""
+    cloud = MemoryCloud()
+    _provide(monkeypatch, MemoryProvider(cloud))
+    return cloud
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[FakeAws]:
+    pytest.importorskip("moto", reason="moto is not installed")
+    with FakeAws() as server:
+        yield server
+
+
+def test_a_plan_asks_nobody_and_says_what_it_costs(
+    run: Run, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thing that an instructor types, maybe without any cloud's package or credentials."""
+    for name in ("boto3", "openstack", "ansible_runner", "sqlalchemy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = run("cohort", "plan", "--course", course)
+    assert said.code == 0
+    assert "3 students on aws in eu-central-1" in said.out
+    assert "(estimate, prices of" in said.out
+    data = run("cohort", "plan", "--course", course, "--json").data
+    assert data["figures"] == "estimate"
+    assert len(data["resources"]) == 13
+    dear = run("cohort", "plan", "--course", course, "--max-cost", 5)
+    assert dear.code == 1
+    assert "13" not in dear.err
+    assert "max_cost is 5.00" in dear.err
+    assert dear.err.count("\n") == 1, "one line"
+    assert "card node" in dear.out, "and still the table, to see what makes it dear"
+
+
+def test_from_nothing_to_nothing_on_aws(
+    run: Run, course: Path, aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every verb in an instructor's order, on the moto server; the cloud's memory is the judge."""
+    from fpgaclass.cohort.providers.aws import AwsProvider
+
+    aws.control(reset=True)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    quick = Capabilities(frozenset({"machine", "volume", "expiry"}), 0.0, 500.0, 1, 0.02)
+    _provide(monkeypatch, AwsProvider("eu-central-1", endpoint=aws.endpoint, capabilities=quick))
+    course.write_text(course.read_text().replace("eu-central-1a, ", ""))
+    here = ("--course", course)
+    _a_whole_life(run, here, lambda: len(aws.things()), 13)
+
+
+def test_from_nothing_to_nothing_on_infn_cloud(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same verbs, on the double of the Orchestrator."""
+    pytest.importorskip("werkzeug", reason="werkzeug is not installed")
+    from fpgaclass.cohort.providers.infn import InfnProvider
+    from fpgaclass.cohort.spec import Infn
+
+    (tmp_path / "r.csv").write_text("login\nada\nemmy\nlise\n")
+    path = tmp_path / "cohort.yaml"
+    path.write_text(
+        "name: bari27\nprovider: infn\nhours: 40\nroster: r.csv\nseat: {size: m1.large}\n"
+        "cards: {size: alveo.u250, count: 1}\n"
+        'infn: {orchestrator: "http://127.0.0.1", user_group: courses/fpga}\n'
+    )
+    monkeypatch.setenv("FPGACLASS_OIDC_TOKEN", "good")
+    with FakeOrchestrator() as orchestrator:
+        settings = Infn(orchestrator=orchestrator.endpoint, user_group="courses/fpga")
+        quick = Capabilities(calls_per_second=500.0, workers=1, poll_s=0.02)
+        _provide(monkeypatch, InfnProvider(settings, capabilities=quick))
+        _a_whole_life(run, ("--course", path), lambda: len(orchestrator.things()), 4)
+
+
+def _a_whole_life(run: Run, here: tuple[object, ...], count: Callable[[], int], all_: int) -> None:
+    assert run("cohort", "apply", "--dry-run", *here).code == 0
+    refused = run("cohort", "apply", *here)
+    assert refused.code == 2
+    assert "Nobody is here to answer. Next: look at the plan, then add --yes" in refused.err
+    assert count() == 0, "nothing is made before somebody agreed"
+    made = run("cohort", "apply", "--yes", *here)
+    assert made.code == 0, made.err
+    assert count() == all_
+    assert f"{all_} made, 0 found from before" in made.out
+    assert "seat/lise" in made.out
+    assert "done    cohort" in made.err, "a line for each student where there is no terminal"
+    again = run("cohort", "apply", "--yes", "--json", *here)
+    assert (again.data["made"], again.data["failed"]) == ([], [])
+    status = run("cohort", "status", *here)
+    assert "ready" in status.out
+    assert "missing" not in status.out
+    found = run("cohort", "status", "--json", *here).data
+    assert len(found["found"]) == all_
+    assert found["missing"] == found["unknown"] == []
+    cost = run("cohort", "cost", *here)
+    assert "(estimates)" in cost.out
+    assert run("cohort", "cost", "--json", *here).data["an_hour"] >= 0
+    assert "would go" in run("cohort", "sweep", "--dry-run", *here).out
+    assert run("cohort", "sweep", "--json", *here).data["removed"] == []
+    assert run("seats", *here).code == 0
+    assert run("cohort", "destroy", *here).code == 2
+    assert count() == all_, "nothing goes before somebody agreed"
+    gone = run("cohort", "destroy", "--yes", *here)
+    assert gone.code == 0
+    assert "the last look showed nothing" in gone.out
+    assert count() == 0
+    assert run("cohort", "destroy", *here).code == 0, "where nothing is, nothing is asked"
+
+
+@pytest.mark.skipif(bool(why_not()[0]), reason=why_not()[0] or "can be tested here")
+def test_from_nothing_to_a_turn_on_a_card_on_this_machine(run: Run, tmp_path: Path) -> None:
+    """What docs/cohort.md promises: real hosts, Ansible, a booking that opens the card's node."""
+    pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
+    key = tmp_path / "student"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    (tmp_path / "roster.csv").write_text(f"login,public_key\nada,{public}\n")
+    path = tmp_path / "cohort.yaml"
+    path.write_text(f"name: cli-{os.getpid()}\nhours: 1\nroster: roster.csv\ncards: {{count: 1}}\n")
+    here = ("--course", path)
+    try:
+        assert run("cohort", "apply", *here).code == 0, "it costs nothing, so that nobody is asked"
+        done = run("cohort", "configure", "--json", *here)
+        assert done.code == 0, done.out
+        assert all(host["changed"] > 5 for host in done.data["hosts"])
+        again = run("cohort", "configure", *here)
+        assert [line.split()[3] for line in again.out.splitlines()[1:3]] == ["0", "0"], "nothing changes"
+        refused = run("cohort", "configure", "--limit", "seat/bob", *here)
+        assert "no machine is called seat/bob. Next: one of: seat/ada, card/0" in refused.err
+        seat = run("seats", "ada", "--json", *here).data["seats"][0]
+        node = run("cohort", "status", "--json", *here).data["rows"][0]["address"]
+        assert _login(key, seat["connect"].removeprefix("ssh ")) == "ada"
+        assert _login(key, f"ada@{node}") == "", "nobody holds the card, nobody gets in"
+        lease = run("lease", "book", "--student", "ada", "--json", *here).data["lease"]
+        assert run("lease", "begin", lease["identity"], "--student", "ada", *here).code == 0
+        text = run("seats", "ada", *here).out
+        assert f"ssh ada@{node}" in text
+        assert _login(key, f"ada@{node}") == "ada"
+        assert run("lease", "release", lease["identity"], *here).code == 0
+        from fpgaclass.cohort.desk.watch import Doorkeeper
+
+        keeper = Doorkeeper(path)
+        keeper._open = {"card/0"}
+        assert keeper.look() == ("card/0",)
+        assert _login(key, f"ada@{node}") == "", "given back is closed"
+    finally:
+        assert run("cohort", "destroy", "--yes", *here).code == 0
+
+
+def _login(key: Path, place: str) -> str:
+    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    asked = ["ssh", *options, "-o", "BatchMode=yes", "-i", str(key), place, "id -un"]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def test_bookings_from_the_terminal(run: Run, course: Path, memory: MemoryCloud) -> None:
+    """Book, look, wait, leave, release, block, mend: each verb once, each with its table or its data."""
+    here = ("--course", course)
+    assert run("cohort", "apply", "--yes", *here).code == 0
+    assert "nothing is booked" in run("lease", "list", *here).out
+    lease = run("lease", "book", "--student", "ada", "--slots", 2, "--json", *here).data["lease"]
+    assert lease["card"] == "card/0"
+    text = run("lease", "list", *here).out
+    assert lease["identity"] in text
+    assert "Europe/Rome" in text
+    assert run("lease", "next", "--student", "ada", "--json", *here).data["lease"] == lease
+    late = run("lease", "book", "--student", "emmy", "--at", "2020-01-01T10:00", *here)
+    assert "days ahead" in late.err
+    assert (late.code, late.err.count("\n")) == (1, 1)
+    assert run("lease", "next", "--student", "emmy", "--json", *here).data == {"lease": None, "waiting": None}
+    assert "was not on" in run("lease", "leave", "--student", "emmy", *here).out
+    wrong = run("lease", "release", lease["identity"], "--student", "emmy", *here)
+    assert f"no open lease {lease['identity']} of emmy" in wrong.err
+    assert run("lease", "release", lease["identity"], "--student", "ada", *here).code == 0
+    moved = run("lease", "block", "card/0", "2099-01-01T10:00", "2099-01-01T12:00", "--note", "x", *here)
+    assert moved.code == 0
+    assert "out of use" in run("lease", "health", "card/0", "--broken", "hot", *here).out
+    other = run("lease", "book", "--student", "ada", "--json", *here).data["lease"]
+    assert other["card"] == "card/1"
+    assert memory.things
+
+
+def test_seats_in_another_zone(run: Run, course: Path, memory: MemoryCloud) -> None:
+    """A student abroad reads their own clock; a zone that is none is one line."""
+    here = ("--course", course)
+    run("cohort", "apply", "--yes", *here)
+    assert "Asia/Tokyo" in run("seats", "ada", "--timezone", "Asia/Tokyo", *here).out
+    wrong = run("seats", "--timezone", "Mars/Base", *here)
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    nobody = run("seats", "nobody", *here)
+    assert "no student of spring27 is called nobody" in nobody.err
+    assert memory.things
+
+
+def test_somebody_at_a_terminal_is_asked(course: Path, tmp_path: Path) -> None:
+    """Before money is spent: no is no, and nothing was done."""
+    main, end = pty.openpty()
+    os.write(main, b"n\n")
+    code = (
+        "import sys; from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider;"
+        "import fpgaclass.cohort.verbs as v; v.connect = lambda _: MemoryProvider(MemoryCloud());"
+        f"sys.argv = ['fpgaclass', 'cohort', 'apply', '--course', {str(course)!r}];"
+        "from fpgaclass.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=end, capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    os.close(main)
+    os.close(end)
+    assert done.returncode == 1
+    assert "Make this on aws, for" in done.stderr
+    assert "nothing was done" in done.stderr
+
+
+def test_ctrl_c_in_an_apply_loses_nothing(course: Path) -> None:
+    """Whoever presses Ctrl-C is told how to go on; what was asked for is known, and no more is asked for."""
+    code = (
+        "import os, signal, sys, time, pickle\n"
+        "from pathlib import Path\n"
+        "from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider\n"
+        "import fpgaclass.cohort.verbs as v\n"
+        "cloud = MemoryCloud(); provider = MemoryProvider(cloud)\n"
+        "create = provider.create\n"
+        "def slow(order):\n"
+        "    if order.resource.kind == 'machine':\n"
+        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(1)\n"
+        "    return create(order)\n"
+        "provider.create = slow\n"
+        "v.connect = lambda _: provider\n"
+        f"sys.argv = ['fpgaclass', 'cohort', 'apply', '--yes', '--course', {str(course)!r}]\n"
+        "from fpgaclass.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert "cohort apply goes on" in done.stderr
+    assert "Traceback" not in done.stderr
+    from fpgaclass.cohort.state import State
+
+    states = {row.state for row in State().rows("spring27") if row.kind == "volume"}
+    assert states == {"planned"}, "what had not begun did not begin"
+
+
+def test_what_is_missing_is_said_with_the_remedy(
+    run: Run, course: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Outside of a clone: which package, and what to type; in a clone the pins are taken."""
+    from fpgaclass.cli import machine
+
+    found = machine.importlib.util.find_spec
+    monkeypatch.setattr(
+        machine.importlib.util, "find_spec", lambda name: None if name == "boto3" else found(name)
+    )
+    monkeypatch.setattr(machine, "requirements", lambda: tmp_path)
+    said = run("cohort", "status", "--course", course)
+    assert said.code == 1
+    assert "boto3 not installed" in said.err
+    assert "Next: pip install 'fpgaclass[cohort]'" in said.err
+    (tmp_path / "cohort.txt").write_text("")
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(machine, "_pip", lambda _, pins, package: asked.append((pins, package)))
+    machine.ensure_packages("what a cohort needs", "cohort", ("boto3",))
+    assert asked == [("cohort.txt", "fpgaclass[cohort]")]
+
+
+def test_a_timer_where_there_is_a_systemd(
+    run: Run, course: Path, memory: MemoryCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The layer of expiry above the machines' own: installed once, taken away with the cohort."""
+    control = tmp_path / "bin" / "systemctl"
+    control.parent.mkdir()
+    control.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$2" = is-system-running ] && echo running\nexit 0\n'
+    )
+    control.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{control.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("fpgaclass.cohort.timer.os.geteuid", lambda: 1000)
+    here = ("--course", course)
+    run("cohort", "apply", "--yes", *here)
+    assert run("cohort", "sweep", "--install-timer", *here).code == 0
+    units = tmp_path / "config" / "systemd" / "user"
+    service = (units / "fpgaclass-sweep-spring27.service").read_text()
+    assert f"cohort sweep --yes --course {course}" in service
+    assert f'Environment="FPGACLASS_STATE={os.environ["FPGACLASS_STATE"]}"' in service
+    assert "enable --now fpgaclass-sweep-spring27.timer" in (tmp_path / "asked").read_text()
+    run("cohort", "destroy", "--yes", *here)
+    assert not list(units.iterdir())
+    assert not memory.things
+    control.write_text("#!/bin/sh\necho offline\nexit 1\n")
+    said = run("cohort", "sweep", "--install-timer", *here)
+    assert said.code == 1
+    assert "crontab -e, and add: 17 * * * *" in said.err
