@@ -73,7 +73,7 @@ def test_no_more_programs_run_than_there_are_processors(
 
 def test_results_come_in_order_and_nothing_starts_after_a_stop(tmp_path: Path) -> None:
     """Callers unpack the results; and a job that goes on in Python must not start its next program."""
-    assert together(lambda: "a", lambda: "b") == ["a", "b"]
+    assert together(lambda: "a", lambda: "b") == ("a", "b")
     later = []
 
     def slow() -> None:

@@ -147,4 +147,4 @@ def _compile(
         run_tool([*compiler, *_FLAGS, level, *macros, *includes, *files], cwd=work)
         return result
 
-    return together(*(partial(compile_one, source) for source in sources))
+    return list(together(*(partial(compile_one, source) for source in sources)))

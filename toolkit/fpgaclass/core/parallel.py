@@ -14,14 +14,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from fpgaclass.core.errors import StoppedError
 
 T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
 
 
-def together(*jobs: Callable[[], T]) -> list[T]:
+@overload
+def together(one: Callable[[], T], two: Callable[[], U], /) -> tuple[T, U]: ...
+@overload
+def together(one: Callable[[], T], two: Callable[[], U], three: Callable[[], V], /) -> tuple[T, U, V]: ...
+@overload
+def together(*jobs: Callable[[], T]) -> tuple[T, ...]: ...
+def together(*jobs: Callable[[], Any]) -> tuple[Any, ...]:
     """Run jobs in threads and return their results in order; the first that fails stops the others.
 
     Raises:
@@ -29,14 +37,14 @@ def together(*jobs: Callable[[], T]) -> list[T]:
 
     Example:
         >>> together(lambda: 1, lambda: 2)
-        [1, 2]
+        (1, 2)
     """
     group = _Group(_current.get())
     token = _current.set(group)
     try:
         with ThreadPoolExecutor(max(1, len(jobs))) as pool:
             try:
-                futures: list[Future[T]] = [pool.submit(copy_context().run, job) for job in jobs]
+                futures: list[Future[Any]] = [pool.submit(copy_context().run, job) for job in jobs]
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             except BaseException:
                 group.stop()
@@ -48,7 +56,7 @@ def together(*jobs: Callable[[], T]) -> list[T]:
                 errors = [error for future in failed if (error := future.exception())]
                 # A job that was stopped from outside says less than the one that stopped it.
                 raise min(errors, key=lambda error: isinstance(error, StoppedError))
-        return [future.result() for future in futures]
+        return tuple(future.result() for future in futures)
     finally:
         _current.reset(token)
 

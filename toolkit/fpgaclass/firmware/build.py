@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import read_design
-from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, say
+from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, held_lock, say
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.emulation import LIBRARY
@@ -64,10 +64,12 @@ def build(
     key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *_own_code())
     folder = cache_directory("firmware") / f"{name}-{target.name}-{key[:16]}"
     if not (folder / MANIFEST).is_file():
-        say(f"building {name} for {target.title} with the {toolchain} toolchain")
-        with atomic_directory(folder) as scratch:
-            built = run_stages(model, target, scratch, name, {"firmware": key, "model": name})
-            _write_manifest(scratch, built, name, key, target.name, toolchain, source, tools)
+        with held_lock(folder.with_name(f".{folder.name}.lock"), lambda: _say_waiting(name, target)):
+            if not (folder / MANIFEST).is_file():
+                say(f"building {name} for {target.title} with the {toolchain} toolchain")
+                with atomic_directory(folder) as scratch:
+                    built = run_stages(model, target, scratch, name, {"firmware": key, "model": name})
+                    _write_manifest(scratch, built, name, key, target.name, toolchain, source, tools)
     return Firmware.load(folder)
 
 
@@ -120,6 +122,10 @@ def _write_manifest(
         },
     )
     (folder / MANIFEST).write_text(manifest.to_json())
+
+
+def _say_waiting(name: str, board: Board) -> None:
+    say(f"{name} for {board.title} is being built by another process: waiting for it")
 
 
 def _tools() -> dict[str, str]:

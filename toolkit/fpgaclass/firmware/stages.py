@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import KernelDesign, compile_kernel, write_xclbin
-from fpgaclass.core import BuildError, stage
+from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
 from fpgaclass.firmware.kernel import make_design, shell_resources
@@ -45,23 +44,17 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         write_hls(model, board, folder / "hls")
     check_room(network, board)
     design = make_design(network, rtl, board, {**about, "stages": rtl.stages})
-    with ThreadPoolExecutor(3) as pool:
-        implemented = pool.submit(_implement, network, rtl, board, folder)
-        emulation = pool.submit(_compile_software, network, folder)
-        kernel = pool.submit(compile_kernel, design)
-        library = emulation.result()
-        kernel.result()
-        events = spread_events(network.inputs)
-        with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
-            agreements = check_agreement(model, network, design, library, events, folder)
-        report = implemented.result()
+    report, agreements = together(
+        lambda: _implement(network, rtl, board, folder),
+        lambda: _prove(model, network, design, folder),
+    )
     refuse_overflow(report, board)
     (folder / "reports" / "report.json").write_text(report.to_json())
     if board.form in ("alveo", "f2") and board.link is not None:
         with stage("card file", "xclbin"):
             path = folder / f"{name}.xclbin"
             write_xclbin(path, design, banks=board.banks, link=board.link, platform=board.platform)
-    return Built(network, report, tuple(agreements))
+    return Built(network, report, agreements)
 
 
 def check_room(network: Network, board: Board) -> None:
@@ -134,11 +127,17 @@ def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) ->
             clock_source=PLACE_AND_ROUTE,
             layers=network.layers,
         )
-    with stage("synthesis of the network", find_yosys().name):
-        sources = {file: text for file, text in rtl.sources.items() if file != "event_core.v"}
-        used = synthesise(sources, TOP, board.family, folder / "reports" / "network")
-    with stage("synthesis of the shell", find_yosys().name):
-        shell = shell_resources(network, rtl.stages, board.family)
+    network_sources = {file: text for file, text in rtl.sources.items() if file != "event_core.v"}
+
+    def synthesise_network() -> Resources:
+        with stage("synthesis of the network", find_yosys().name):
+            return synthesise(network_sources, TOP, board.family, folder / "reports" / "network")
+
+    def synthesise_shell() -> Resources:
+        with stage("synthesis of the shell", find_yosys().name):
+            return shell_resources(network, rtl.stages, board.family)
+
+    used, shell = together(synthesise_network, synthesise_shell)
     return Report(
         board=board.name,
         network=used,
@@ -153,11 +152,27 @@ def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) ->
     )
 
 
+def _prove(model: Any, network: Network, design: KernelDesign, folder: Path) -> tuple[Agreement, ...]:
+    """Compile what can be run of the firmware, and compare it with the model."""
+    _, library, _ = together(
+        lambda: compile_kernel(design),
+        lambda: _compile_emulation(folder),
+        lambda: _compile_software(network, folder),
+    )
+    events = spread_events(network.inputs)
+    with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
+        return tuple(check_agreement(model, network, design, library, events, folder))
+
+
+def _compile_emulation(folder: Path) -> Path:
+    with stage("hls4ml's emulation", "C++ compiler"):
+        return compile_hls(folder / "hls")
+
+
 def _compile_software(network: Network, folder: Path) -> Path:
     software = folder / SOFTWARE
     software.mkdir()
     with stage("software of the network", "C++ compiler"):
         if write_vector(network.logic, software):
             compile_vector(software)
-    with stage("hls4ml's emulation", "C++ compiler"):
-        return compile_hls(folder / "hls")
+    return software
