@@ -33,7 +33,7 @@ class _PynqLoader(importlib.abc.Loader):
             if module.__spec__ is not None:
                 module.__spec__.loader = module.__loader__ = self._loader
             self._loader.exec_module(module)
-            importlib.import_module(_DEVICE)
+            _register()
 
 
 class _PynqFinder(importlib.abc.MetaPathFinder):
@@ -51,6 +51,13 @@ class _PynqFinder(importlib.abc.MetaPathFinder):
 def ensure_registered() -> None:
     """Register the virtual card with pynq: now if pynq is imported, else when it is."""
     if sys.modules.get("pynq") is not None:
-        importlib.import_module(_DEVICE)
+        _register()
     elif not any(isinstance(finder, _PynqFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _PynqFinder())
+
+
+def _register() -> None:
+    importlib.import_module(_DEVICE)
+    from fpgaclass.card.shared_devices import ensure_devices_shared
+
+    ensure_devices_shared()
