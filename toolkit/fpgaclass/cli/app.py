@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import classes, clone, cohort, firmware, labs, lease, machine, seats
+from fpgaclass.cli import card, classes, clone, cohort, firmware, labs, lease, machine, seats
 from fpgaclass.cli.options import Json, program
 from fpgaclass.core import FpgaClassError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(labs.app)
 app.add_typer(firmware.app)
+app.add_typer(card.app)
 app.add_typer(cohort.app)
 app.add_typer(lease.app)
 app.command()(seats.seats)
