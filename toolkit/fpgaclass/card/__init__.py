@@ -1,39 +1,58 @@
-"""The virtual card inside the real ``pynq`` package, the kernel simulator, and ``measure``.
+"""The virtual card and board inside the real ``pynq`` package, the kernel simulator, and ``measure``.
 
 ``import fpgaclass.card`` before the first use of ``pynq.Device`` gives pynq a device that runs RTL; a
-notebook then uses nothing but pynq's own names, as it would with a real card.
+notebook then uses nothing but pynq's own names, as it would with a real card or a real Zynq board.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from fpgaclass.card.comparing import Comparison, compare, read_runs
 from fpgaclass.card.compilation import compile_kernel
 from fpgaclass.card.design import Argument, Bank, KernelDesign, Link
+from fpgaclass.card.files import read_design
+from fpgaclass.card.kinds import kind_of
 from fpgaclass.card.measurement import Measurement, Timing
 from fpgaclass.card.measuring import measure
 from fpgaclass.card.registration import ensure_registered
+from fpgaclass.card.sharing import Holder, hold, let_go, lock_folder, queue_of
 from fpgaclass.card.simulator import KernelSimulator
 from fpgaclass.card.toolchain import find_compiler, find_verilator
-from fpgaclass.card.xclbin import VirtualXclbin, read_design, write_xclbin
+from fpgaclass.card.xclbin import VirtualXclbin, write_xclbin
+from fpgaclass.card.zynq_bitfile import VirtualBit, write_bit
+from fpgaclass.card.zynq_simulator import StreamSimulator
 from fpgaclass.core import ToolMissingError
 
 if TYPE_CHECKING:
-    from fpgaclass.card.device import VirtualCard
+    from fpgaclass.card.device import VirtualCard, VirtualZynq
 
 __all__ = [
     "Argument",
     "Bank",
+    "Comparison",
+    "Holder",
     "KernelDesign",
     "KernelSimulator",
     "Link",
     "Measurement",
+    "StreamSimulator",
     "Timing",
+    "VirtualBit",
     "VirtualCard",
     "VirtualXclbin",
+    "VirtualZynq",
+    "compare",
     "compile_kernel",
     "find_compiler",
     "find_verilator",
+    "hold",
+    "kind_of",
+    "let_go",
+    "lock_folder",
     "measure",
+    "queue_of",
     "read_design",
+    "read_runs",
+    "write_bit",
     "write_xclbin",
 ]
 
@@ -41,13 +60,13 @@ ensure_registered()
 
 
 def __getattr__(name: str) -> Any:
-    if name != "VirtualCard":
+    if name not in ("VirtualCard", "VirtualZynq"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         import pynq  # noqa: F401
 
-        from fpgaclass.card.device import VirtualCard
+        from fpgaclass.card import device
     except ImportError as error:
         next_step = "pip install 'fpgaclass[card]'"
         raise ToolMissingError(f"pynq cannot be imported: {error}", next_step=next_step) from error
-    return VirtualCard
+    return getattr(device, name)

@@ -14,23 +14,28 @@ from typing import Any
 
 from pynq.pl_server.device import Device
 
+from fpgaclass.card import alveo, zynq, zynq_guard
 from fpgaclass.card.buffers import VirtualMemory
 from fpgaclass.card.compilation import compile_kernel
 from fpgaclass.card.design import Bank, KernelDesign, Link
 from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
 from fpgaclass.card.memory import Allocation, CardMemory
-from fpgaclass.card.simulator import WATCHDOG, KernelSimulator
+from fpgaclass.card.simulator import WATCHDOG
+from fpgaclass.card.system import target_at
 from fpgaclass.card.timeline import Event, Timeline
-from fpgaclass.card.unit import ComputeUnit
-from fpgaclass.card.xclbin import read_design
-from fpgaclass.core import BusError, CardError, InvalidInputError
+from fpgaclass.core import CardError, InvalidInputError, WrongCardError
 
 _PROGRAM_S = 2.0
-_FIRST_ARGUMENT = 0x10
+_OPEN = "pynq.Overlay(firmware.path)"
+
+zynq_guard.ensure_guarded()
 
 
 class VirtualCard(Device):  # type: ignore[misc]
-    """A card that runs a kernel's RTL clock by clock, under pynq's own API.
+    """A device that runs a kernel's RTL clock by clock, under pynq's own API.
+
+    It is the card or board that the file it is given was built for: an Alveo card with an xclbin, a Zynq
+    board with a bit file (and the hwh beside it).
 
     ``FPGACLASS_CARDS`` says how many this machine has (default 1). Real cards come first in
     ``pynq.Device.devices``, so that they stay the active device. ``FPGACLASS_WATCHDOG`` says after how many
@@ -45,54 +50,54 @@ class VirtualCard(Device):  # type: ignore[misc]
     """
 
     _probe_priority_ = 1000
+    _kind = "card"
 
     @classmethod
     def _probe_(cls) -> list[VirtualCard]:
         return [cls(index) for index in range(_positive("FPGACLASS_CARDS", 1))]
 
-    def __init__(self, index: int = 0) -> None:
-        super().__init__(f"virtual{index}")
-        self.capabilities = {"REGISTER_RW": True, "CALLABLE": True, "ERT": True}
-        self.name = "fpgaclass_virtual_card"
+    def __init__(self, index: int = 0, tag: str = "virtual") -> None:
+        super().__init__(f"{tag}{index}")
+        self.capabilities = dict(alveo.CAPABILITIES)
+        self.name = f"fpgaclass_virtual_{self._kind}"
         self.timeline = Timeline()
         self.memory = CardMemory(())
         self.design: KernelDesign | None = None
         self.link: Link | None = None
         self.mem_dict: dict[str, Any] = {}
-        self._units: dict[int, ComputeUnit] = {}
+        self._system: alveo.AlveoSystem | zynq.ZynqSystem | None = None
 
     def __repr__(self) -> str:
         loaded = self.design.name if self.design else "not programmed"
-        return f"<VirtualCard {self.tag}: {loaded}>"
+        return f"<{type(self).__name__} {self.tag}: {loaded}>"
 
     # Programming
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """Return pynq's parser of an xclbin, once it is known to be whole and for a virtual card."""
+        """Return pynq's parser of a file, once it is known to be whole and for a virtual device."""
         if partial:
-            raise CardError("a virtual card cannot be programmed in part")
-        read_design(bitfile_name)
-        from pynq.pl_server.xclbin_parser import XclBin
-
-        return XclBin(bitfile_name)
+            raise CardError("a virtual device cannot be programmed in part")
+        form = self._form_of(bitfile_name)
+        parser = form.metadata(bitfile_name)
+        self.capabilities = dict(form.CAPABILITIES)
+        return parser
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
-        """Program the card: compile the kernel's RTL, or find it compiled, and make its instances."""
-        design, link, banks, _ = read_design(bitstream.bitfile_name)
+        """Program the device: compile the kernel's RTL, or find it compiled, and make its instances."""
+        form = self._form_of(bitstream.bitfile_name)
+        design, link, banks = form.read(bitstream.bitfile_name)
         library = compile_kernel(design)
         watchdog = _positive("FPGACLASS_WATCHDOG", WATCHDOG)
         self._clear()
         self._ensure_banks(banks)
-        by_name = {one["fullpath"]: one["phys_addr"] for one in parser.ip_dict.values()}
-        self._units = {
-            by_name[name]: ComputeUnit(
-                name, design, KernelSimulator(library), self.memory, link, self.timeline, watchdog
-            )
-            for name in design.instance_names
-        }
+        make = zynq.ZynqSystem if form is zynq else alveo.AlveoSystem
+        self._system = make(design, link, library, parser.ip_dict, self.memory, self.timeline, watchdog)
         self.design, self.link = design, link
         self.timeline.add(Event("program", _PROGRAM_S, "modelled", 1))
         self.post_download(bitstream, parser)
+
+    def _form_of(self, bitfile_name: str) -> Any:
+        return zynq if bitfile_name.endswith(".bit") else alveo
 
     def free_bitstream(self) -> None:
         """Take the design off the card; called by ``Overlay.free``."""
@@ -106,10 +111,9 @@ class VirtualCard(Device):  # type: ignore[misc]
         """Nothing to keep; part of pynq's interface."""
 
     def _clear(self) -> None:
-        for unit in self._units.values():
-            unit.close()
-        self._units = {}
-        self.design = self.link = None
+        if self._system is not None:
+            self._system.close()
+        self._system = self.design = self.link = None
 
     def _ensure_banks(self, banks: tuple[Bank, ...]) -> None:
         if tuple(self.memory.banks) == banks:
@@ -128,7 +132,7 @@ class VirtualCard(Device):  # type: ignore[misc]
         """The one bank that the design uses."""
         used = [one for one in self.mem_dict.values() if one["used"]]
         if self.design is None or not used:
-            raise CardError(f"{self.tag} is not programmed", next_step="pynq.Overlay('<file>.xclbin')")
+            raise CardError(f"{self.tag} is not programmed", next_step=_OPEN)
         if len(used) > 1:
             tags = ", ".join(one["tag"] for one in used)
             next_step = f"pynq.allocate(..., target=overlay.{re.sub('[^A-Za-z0-9_]', '', used[0]['tag'])})"
@@ -157,47 +161,44 @@ class VirtualCard(Device):  # type: ignore[misc]
         """Copy to the device; called by ``buffer.sync_to_device``."""
         started = time.perf_counter()
         bo.to_device(offset, size)
-        link = self._programmed_link()
-        seconds = link.dma_setup_s + size / link.h2d_bytes_per_s
+        system, link = self._programmed()
+        seconds = system.sync_s(size, link.h2d_bytes_per_s)
         self.timeline.add(Event("to device", seconds, "modelled", size), time.perf_counter() - started)
 
     def invalidate(self, bo: Allocation, offset: int, _pointer: int, size: int) -> None:
         """Copy from the device; called by ``buffer.sync_from_device``."""
         started = time.perf_counter()
         bo.from_device(offset, size)
-        link = self._programmed_link()
-        seconds = link.dma_setup_s + size / link.d2h_bytes_per_s
+        system, link = self._programmed()
+        seconds = system.sync_s(size, link.d2h_bytes_per_s)
         self.timeline.add(Event("from device", seconds, "modelled", size), time.perf_counter() - started)
 
-    def _programmed_link(self) -> Link:
-        if self.link is None:
-            raise CardError(f"{self.tag} is not programmed", next_step="pynq.Overlay('<file>.xclbin')")
-        return self.link
+    def _programmed(self) -> tuple[alveo.AlveoSystem | zynq.ZynqSystem, Link]:
+        if self._system is None or self.link is None:
+            raise CardError(f"{self.tag} is not programmed", next_step=_OPEN)
+        return self._system, self.link
 
     # Registers and runs
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Read registers by their address on the card."""
-        unit, offset = self._unit_at(address, length)
-        words = [unit.read_register(offset + i) for i in range(0, length, 4)]
+        target, offset = self._target_at(address, length)
+        words = [target.read_register(offset + i) for i in range(0, length, 4)]
         return b"".join(word.to_bytes(4, "little") for word in words)
 
     def write_registers(self, address: int, data: bytes) -> None:
         """Write registers by their address on the card."""
-        unit, offset = self._unit_at(address, len(data))
+        target, offset = self._target_at(address, len(data))
         for i in range(0, len(data), 4):
-            unit.write_register(offset + i, int.from_bytes(data[i : i + 4], "little"))
+            target.write_register(offset + i, int.from_bytes(data[i : i + 4], "little"))
 
-    def _unit_at(self, address: int, length: int) -> tuple[ComputeUnit, int]:
-        spans = {one["phys_addr"]: one["addr_range"] for one in getattr(self, "ip_dict", {}).values()}
-        for base, unit in self._units.items():
-            if base <= address and address + length <= base + spans.get(base, 0):
-                if (address - base) % 4 or length % 4:
-                    raise BusError(f"registers are read and written in words of 4 bytes, not at {address:#x}")
-                return unit, address - base
-        what = f"no register answers at {address:#x} (AXI DECERR)"
-        next_step = "use addresses of overlay.ip_dict" if self._units else "pynq.Overlay('<file>.xclbin')"
-        raise BusError(what, where=self.tag, next_step=next_step)
+    def _target_at(self, address: int, length: int) -> Any:
+        return target_at(self._system.spans if self._system else (), address, length, self.tag)
+
+    @property
+    def interrupt_line(self) -> Any:
+        """The line of interrupts to the host, or None on a card."""
+        return getattr(self._system, "interrupt_line", None)
 
     def open_context(self, description: dict[str, Any], shared: bool = True) -> int:
         """Return the index of a compute unit; called as pynq makes its driver."""
@@ -216,27 +217,41 @@ class VirtualCard(Device):  # type: ignore[misc]
         self, bo: CommandBuffer, waits: Sequence[CommandBuffer]
     ) -> VirtualWaitHandle:
         """Launch once others have ended."""
-        from pynq._3rdparty import ert
-
-        packet = bo.as_packet(ert.ert_start_kernel_cmd)
-        index = int(packet.cu_mask).bit_length() - 1
-        addresses = sorted(self._units)
-        if self.design is None or not 0 <= index < len(addresses):
-            raise CardError(f"{self.tag} has no compute unit {index}", next_step="open the overlay again")
-        size = 4 * (packet.m_uert.m_start_cmd_struct.count - 1)
-        start = ert.ert_start_kernel_cmd.data.offset
-        payload = bo.memory.raw[start : start + size]
-        registers = {
-            offset: int.from_bytes(payload[offset : offset + 4], "little")
-            for argument in self.design.arguments
-            for offset in range(argument.offset, argument.offset + argument.size, 4)
-        }
-        after = [wait.future for wait in waits if wait.future is not None]
-        bo.future = self._units[addresses[index]].launch(registers, after)
-        return VirtualWaitHandle(bo, bo.future, self.timeline)
+        return self._programmed()[0].launch(bo, waits)
 
     def set_event_loop(self, loop: Any) -> None:
         """Nothing to arrange: ``wait_async`` works in any running loop."""
+
+
+class VirtualZynq(VirtualCard):
+    """A virtual device that is a Zynq board and nothing else: it takes bit files only.
+
+    ``FPGACLASS_BOARDS`` says how many this machine has (default 0). They come before virtual cards in
+    ``pynq.Device.devices``: where there is one, it is the active device, as on a board.
+
+    Attributes:
+        tag: ``"virtual_zynq0"``, ...; the others are a ``VirtualCard``'s.
+    """
+
+    _probe_priority_ = 900
+    _kind = "board"
+
+    @classmethod
+    def _probe_(cls) -> list[VirtualCard]:
+        return [cls(index) for index in range(_positive("FPGACLASS_BOARDS", 0))]
+
+    def __init__(self, index: int = 0, tag: str = "virtual_zynq") -> None:
+        super().__init__(index, tag)
+        self.capabilities = dict(zynq.CAPABILITIES)
+
+    def _form_of(self, bitfile_name: str) -> Any:
+        if not bitfile_name.endswith(".bit"):
+            raise WrongCardError(
+                f"{self.tag} is a Zynq board, and this file is for a card",
+                where=bitfile_name,
+                next_step="build it for a Zynq board, or open it on a VirtualCard",
+            )
+        return zynq
 
 
 def _positive(variable: str, default: int) -> int:

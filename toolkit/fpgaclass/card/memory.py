@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from fpgaclass.card.design import Bank
 from fpgaclass.core import CardError
@@ -131,6 +132,36 @@ class CardMemory:
             index, allocation = self._returned.popleft()
             self._allocations[index].remove(allocation)
             self._generation += 1
+
+
+class _Mappable(Protocol):
+    def map(self, address: int, memory: Any) -> None: ...
+    def unmap_all(self) -> None: ...
+
+
+class Wiring:
+    """The buffers that a simulator's bus reaches: those in the banks that it is wired to.
+
+    Args:
+        memory: of the card.
+        simulator: what they are mapped into.
+        tags: names of the banks.
+    """
+
+    def __init__(self, memory: CardMemory, simulator: _Mappable, tags: Iterable[str]) -> None:
+        self._memory, self._simulator = memory, simulator
+        self.tags = frozenset(tags)
+        self._mapped = -1
+
+    def refresh(self) -> None:
+        """Map the buffers that live now, if any has come or gone since the last time."""
+        generation, live = self._memory.snapshot()
+        if self._mapped != generation:
+            self._mapped = generation
+            self._simulator.unmap_all()
+            for allocation in live:
+                if allocation.bank.tag in self.tags:
+                    self._simulator.map(allocation.address, allocation.device)
 
 
 def _room(allocation: Allocation) -> int:

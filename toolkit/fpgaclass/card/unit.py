@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from fpgaclass.card.design import Argument, KernelDesign, Link
-from fpgaclass.card.memory import CardMemory
+from fpgaclass.card.memory import CardMemory, Wiring
 from fpgaclass.card.simulator import WATCHDOG, KernelSimulator
 from fpgaclass.card.timeline import Event, Timeline
+from fpgaclass.card.turns import Turns
 from fpgaclass.core import BusError, CardError, HungKernelError
 
 CONTROL = 0x0
 AP_START, AP_DONE, AP_IDLE = 1, 2, 4
-# A run gives way to register accesses about this often.
-_TURN_S = 2e-3
-_FIRST_TURN, _LEAST_TURN = 1 << 14, 1 << 10
 
 
 class ComputeUnit:
     """One instance of a kernel on a virtual card.
 
-    Runs are taken in order by a thread of its own, so that the host goes on; register accesses fall between
-    stretches of a run, as they do on a card.
+    Runs are taken in order by a thread of its own, so that the host goes on.
 
     Args:
         name: of the instance, such as ``"krnl_rtl_1"``.
@@ -50,14 +46,9 @@ class ComputeUnit:
         self.name = name
         self._design, self._simulator, self._memory = design, simulator, memory
         self._link, self._timeline, self._watchdog = link, timeline, watchdog
-        self._wired = {argument.bank for argument in design.arguments if argument.bank is not None}
-        self._mapped = -1
-        # A visitor holds the door while it waits for the room, so that a run cannot shut it out.
-        self._door, self._room = threading.Lock(), threading.Lock()
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self._turn = _FIRST_TURN
+        tags = {argument.bank for argument in design.arguments if argument.bank is not None}
+        self._wiring = Wiring(memory, simulator, tags)
+        self._turns = Turns(name)
         self._failure: CardError | None = None
         self._settled = threading.Event()
         self._settled.set()
@@ -65,7 +56,7 @@ class ComputeUnit:
     def read_register(self, offset: int) -> int:
         """Read a 32-bit register; raises what went wrong in a run that registers started."""
         started = time.perf_counter()
-        with self._door, self._room:
+        with self._turns.visit():
             value = self._simulator.read(offset)
             ended = not self._simulator.status.running
         if ended:
@@ -79,15 +70,15 @@ class ComputeUnit:
     def write_register(self, offset: int, value: int) -> None:
         """Write a 32-bit register; a write that starts the kernel starts a run."""
         started = time.perf_counter()
-        with self._door, self._room:
+        with self._turns.visit():
             runs = offset == CONTROL and bool(value & AP_START) and not self._simulator.status.running
             if runs:
-                self._ensure_open()
-                self._map()
+                self._turns.ensure_open()
+                self._wiring.refresh()
             self._simulator.write(offset, value)
             if runs:
                 self._settled.clear()
-                self._submit(self._run_started)
+                self._turns.submit(self._run_started)
         self._timeline.add(self._access(), time.perf_counter() - started)
 
     def launch(self, registers: Mapping[int, int], after: Sequence[Future[int]] = ()) -> Future[int]:
@@ -100,42 +91,31 @@ class ComputeUnit:
             try:
                 for earlier in after:
                     earlier.result()
-                self._ensure_open()
-                with self._room:
-                    self._map()
+                self._turns.ensure_open()
+                with self._turns.visit():
+                    self._wiring.refresh()
                     for offset, value in registers.items():
                         self._simulator.write(offset, value)
                     self._simulator.write(CONTROL, AP_START)
                 cycles = self._finish()
-                with self._room:
+                with self._turns.visit():
                     self._simulator.read(CONTROL)  # ap_done clears as the scheduler reads it
                 future.set_result(cycles)
             except BaseException as error:
                 future.set_exception(error)
 
-        self._ensure_open()
-        self._submit(job)
+        self._turns.ensure_open()
+        self._turns.submit(job)
         launch = Event("launch", self._link.launch_s, "modelled", 1, self.name)
         self._timeline.add(launch, time.perf_counter() - started)
         return future
 
     def close(self) -> None:
         """Stop what runs and end the thread."""
-        self._closed = True
-        self._jobs.put(None)
+        self._turns.close()
 
     def _access(self) -> Event:
         return Event("registers", self._link.mmio_s, "modelled", 1, self.name)
-
-    def _submit(self, job: Callable[[], None]) -> None:
-        if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
-            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
-            self._thread.start()
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
 
     def _run_started(self) -> None:
         try:
@@ -145,42 +125,23 @@ class ComputeUnit:
         finally:
             self._settled.set()
 
-    def _map(self) -> None:
-        generation, live = self._memory.snapshot()
-        if self._mapped != generation:
-            self._mapped = generation
-            self._simulator.unmap_all()
-            for allocation in live:
-                if allocation.bank.tag in self._wired:
-                    self._simulator.map(allocation.address, allocation.device)
-
     def _finish(self) -> int:
-        """Run to the end, in turns; return the cycles."""
-        while True:
-            with self._door:
-                pass
-            with self._room:
-                started = time.perf_counter()
-                try:
-                    ended = self._simulator.advance(self._turn, self._watchdog)
-                except CardError as error:
-                    raise self._explain(error) from error
-                cycles = self._simulator.cycles
-                taken = time.perf_counter() - started
-            if ended:
-                seconds = cycles / (self._design.clock_mhz * 1e6)
-                self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
-                return cycles
-            self._ensure_open()
-            if taken < _TURN_S / 2:
-                self._turn *= 2
-            elif taken > _TURN_S * 2:
-                self._turn = max(_LEAST_TURN, self._turn // 2)
+        """Run to the end; return the cycles."""
+        cycles = 0
 
-    def _ensure_open(self) -> None:
-        if self._closed or not threading.main_thread().is_alive():
-            what = f"{self.name} was stopped: the card was freed or programmed again"
-            raise CardError(what, next_step="open the overlay again")
+        def advance(clocks: int) -> bool:
+            nonlocal cycles
+            try:
+                ended = self._simulator.advance(clocks, self._watchdog)
+            except CardError as error:
+                raise self._explain(error) from error
+            cycles = self._simulator.cycles
+            return ended
+
+        self._turns.run(advance)
+        seconds = cycles / (self._design.clock_mhz * 1e6)
+        self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
+        return cycles
 
     def _explain(self, error: CardError) -> CardError:
         """Say which unit failed and with what in its registers, and put it back into a state that works."""
@@ -190,7 +151,7 @@ class ComputeUnit:
         if isinstance(error, BusError):
             verb = "wrote to" if status.fault_is_write else "read from"
             address = int(status.fault_address)
-            wired = ", ".join(sorted(self._wired))
+            wired = ", ".join(sorted(self._wiring.tags))
             return BusError(
                 f"{self.name} {verb} {address:#x}, where nothing answers (AXI DECERR): that is "
                 f"{self._memory.describe(address)}; it is wired to {wired}. Registers: {registers}",

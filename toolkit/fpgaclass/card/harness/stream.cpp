@@ -157,7 +157,10 @@ struct StreamBench final : Bench<Top> {
         }
         std::memcpy(s2mm.data, &top->out_r_TDATA, room);
         advance(s2mm, room);
-        if (size > room || (size == left && !last)) return s2mm.fail(INTERNAL_ERROR);  // more than was asked for
+        if (size > room || (size == left && !last)) {  // more than was asked for
+            fault(uint64_t(s2mm.address) + s2mm.moved, true);
+            return s2mm.fail(INTERNAL_ERROR);
+        }
         if (last) s2mm.done_at = status.now + write_latency;
     }
 

@@ -1,0 +1,56 @@
+"""What a virtual device is once it is programmed, whichever kind of file it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fpgaclass.core import BusError
+
+
+class Registers(Protocol):
+    """Something with 32-bit registers."""
+
+    def read_register(self, offset: int) -> int:
+        """Read a register."""
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Write a register."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where registers answer on a device's bus."""
+
+    base: int
+    size: int
+    target: Registers
+
+
+class System(Protocol):
+    """A programmed device."""
+
+    spans: Sequence[Span]
+
+    def sync_s(self, size: int, bytes_per_s: float) -> float:
+        """Return the modelled seconds for bringing a buffer's two sides into agreement."""
+
+    def close(self) -> None:
+        """Stop what runs."""
+
+
+def target_at(spans: Sequence[Span], address: int, length: int, where: str) -> tuple[Registers, int]:
+    """Return who answers at an address, and the offset there.
+
+    Raises:
+        BusError: nobody does, or the access is not of whole words.
+    """
+    for span in spans:
+        if span.base <= address and address + length <= span.base + span.size:
+            if (address - span.base) % 4 or length % 4:
+                raise BusError(f"registers are read and written in words of 4 bytes, not at {address:#x}")
+            return span.target, address - span.base
+    what = f"no register answers at {address:#x} (AXI DECERR)"
+    next_step = "use addresses of overlay.ip_dict" if spans else "open a pynq.Overlay first"
+    raise BusError(what, where=where, next_step=next_step)

@@ -1,0 +1,226 @@
+"""A stream kernel and its DMA on a virtual board, with the thread on which they run beside the host."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+
+from fpgaclass.card.design import KernelDesign, Link
+from fpgaclass.card.memory import CardMemory, Wiring
+from fpgaclass.card.simulator import WATCHDOG
+from fpgaclass.card.timeline import Event, Timeline
+from fpgaclass.card.turns import Turns
+from fpgaclass.card.zynq_simulator import (
+    ADDRESS,
+    DMACR,
+    DMASR,
+    INTERNAL_ERROR,
+    LENGTH,
+    MM2S,
+    S2MM,
+    StreamSimulator,
+)
+from fpgaclass.core import CardError, HungKernelError
+
+# Someone who polls a transfer that cannot go on is told so after this long without a change.
+_PATIENCE_S = 2.0
+_NAMES = {MM2S: "MM2S", S2MM: "S2MM"}
+
+
+class StreamUnit:
+    """One DMA with its kernel.
+
+    Time passes on it while both directions have a transfer under way, or while someone looks at the status of
+    one: a kernel's cycles do not depend on how long Python takes between two register writes.
+
+    Args:
+        name: of the hierarchy, such as ``"hier_0"``.
+        design: the kernel.
+        simulator: its RTL and its DMA; this unit is their only user.
+        memory: of the board.
+        link: constants for the time of register accesses and of setting up a transfer.
+        timeline: where events go.
+        watchdog: cycles without a transfer after which nothing more is expected to happen.
+        interrupted: called with the levels of the DMA's two interrupt pins when they may have changed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        design: KernelDesign,
+        simulator: StreamSimulator,
+        memory: CardMemory,
+        link: Link,
+        timeline: Timeline,
+        watchdog: int = WATCHDOG,
+        interrupted: Callable[[tuple[bool, bool]], None] = lambda _: None,
+    ) -> None:
+        self.name = name
+        self._design, self._simulator, self._memory = design, simulator, memory
+        self._link, self._timeline, self._watchdog = link, timeline, watchdog
+        self._interrupted = interrupted
+        self._wiring = Wiring(memory, simulator, (bank.tag for bank in memory.banks))
+        self._turns = Turns(name)
+        self._works = self._stuck = False
+        self._changed = time.monotonic()
+        self._runs = 0
+        self._failure: CardError | None = None
+        self._to_tell: list[str] = []
+        self._telling = threading.Lock()
+
+    def read_dma(self, offset: int) -> int:
+        """Read a 32-bit register of the DMA.
+
+        Raises:
+            HungKernelError: it is a status that cannot change any more, and a transfer is under way.
+            CardError: the kernel broke.
+        """
+        started = time.perf_counter()
+        with self._turns.visit():
+            value = self._simulator.dma_read(offset)
+            self._after_clocks()
+            if offset in (MM2S + DMASR, S2MM + DMASR) and any(self._simulator.busy):
+                self._look(S2MM if offset >= S2MM else MM2S)
+        self._end_access(started)
+        return value
+
+    def write_dma(self, offset: int, value: int) -> None:
+        """Write a 32-bit register of the DMA; a length starts a transfer."""
+        started = time.perf_counter()
+        with self._turns.visit():
+            self._turns.ensure_open()
+            before = self._simulator.busy
+            if offset in (MM2S + LENGTH, S2MM + LENGTH):
+                self._wiring.refresh()
+            self._simulator.dma_write(offset, value)
+            self._changed, self._stuck = time.monotonic(), False
+            self._simulator.be_patient()
+            if self._simulator.busy != before:
+                self._timeline.add(Event("launch", self._link.dma_setup_s, "modelled", 1, self.name))
+            self._after_clocks()
+            if all(self._simulator.busy):
+                self._wake()
+        self._end_access(started)
+
+    def read_kernel(self, offset: int) -> int:
+        """Read a 32-bit register of the kernel."""
+        started = time.perf_counter()
+        with self._turns.visit():
+            value = self._simulator.read(offset)
+            self._after_clocks()
+        self._end_access(started)
+        return value
+
+    def write_kernel(self, offset: int, value: int) -> None:
+        """Write a 32-bit register of the kernel."""
+        started = time.perf_counter()
+        with self._turns.visit():
+            self._turns.ensure_open()
+            self._simulator.write(offset, value)
+            self._after_clocks()
+        self._end_access(started)
+
+    def close(self) -> None:
+        """Stop what runs and end the thread."""
+        self._turns.close()
+
+    def _end_access(self, started: float) -> None:
+        access = Event("registers", self._link.mmio_s, "modelled", 1, self.name)
+        self._timeline.add(access, time.perf_counter() - started)
+        with self._telling:
+            tell, self._to_tell = self._to_tell, []
+            failure, self._failure = self._failure, None
+        for text in tell:
+            warnings.warn(text, RuntimeWarning, stacklevel=4)
+        if failure is not None:
+            raise failure
+
+    # From here on to be called with the simulator to oneself.
+
+    def _look(self, channel: int) -> None:
+        """Let time pass for someone who waits; tell them if that is of no use."""
+        if not self._stuck:
+            self._wake()
+        elif time.monotonic() - self._changed > _PATIENCE_S:
+            self._changed = time.monotonic()
+            self._failure = self._explain(channel)
+
+    def _wake(self) -> None:
+        if not self._works:
+            self._works = True
+            self._turns.submit(self._work)
+
+    def _work(self) -> None:
+        try:
+            self._turns.run(self._advance)
+        except CardError as error:
+            self._works = False
+            self._failure = error
+
+    def _advance(self, clocks: int) -> bool:
+        try:
+            ended = self._simulator.advance(clocks, self._watchdog)
+        except HungKernelError:
+            ended = self._stuck = True
+        except CardError as error:
+            ended = True
+            self._failure = CardError(f"{self.name}: {error.what}. Registers: {self._registers()}")
+            self._simulator.reset()
+        self._after_clocks()
+        if ended:
+            self._works = False
+        return ended
+
+    def _after_clocks(self) -> None:
+        """See what came of the clocks that have passed: ends of runs, faults, interrupts."""
+        status = self._simulator.status
+        if status.runs != self._runs:
+            self._runs, cycles = status.runs, status.run_cycles
+            seconds = cycles / (self._design.clock_mhz * 1e6)
+            self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
+        if status.fault:
+            self._simulator.forgive()
+            with self._telling:
+                self._to_tell.append(self._describe_fault(status.fault_address, bool(status.fault_is_write)))
+        self._interrupted(self._simulator.interrupts[:2])
+
+    def _describe_fault(self, address: int, is_write: bool) -> str:
+        channel = S2MM if is_write else MM2S
+        name, verb = f"{self.name}/axi_dma_0 ({_NAMES[channel]})", "write to" if is_write else "read from"
+        beat = int(self._design.about["beat_bytes"])
+        if not self._simulator.dma_read(channel + DMASR) & INTERNAL_ERROR:
+            what = f"could not {verb} {address:#x}, where nothing answers (DMADecErr): that is "
+            what += self._memory.describe(address)
+        elif self._simulator.dma_read(channel + ADDRESS) % beat:
+            what = f"cannot {verb} {address:#x}, which is not a multiple of {beat} bytes"
+        else:
+            length = self._simulator.dma_read(channel + LENGTH)
+            what = f"was sent a packet longer than the {length:,} bytes that it was to receive (DMAIntErr)"
+        return f"{name} {what}; it has halted until a reset (DMACR bit 2)"
+
+    def _explain(self, channel: int) -> HungKernelError:
+        sending, receiving = self._simulator.busy
+        if channel == S2MM and receiving and not sending:
+            why = "the receiving channel waits and nothing is being sent"
+        elif channel == MM2S and sending and not receiving:
+            why = "the sending channel waits for room, and nothing receives the results"
+        else:
+            why = "neither channel moves"
+        return HungKernelError(
+            f"{self.name}/axi_dma_0 hangs: {why}. Registers: {self._registers()}",
+            next_step="start the other channel's transfer, or reset the DMA: axi_dma_0.write(0, 4), then "
+            "sendchannel.start() and recvchannel.start()",
+        )
+
+    def _registers(self) -> str:
+        names = {DMACR: "DMACR", DMASR: "DMASR", ADDRESS: "ADDRESS", LENGTH: "LENGTH"}
+        try:
+            return ", ".join(
+                f"{_NAMES[channel]}_{name}={self._simulator.dma_read(channel + offset):#x}"
+                for channel in (MM2S, S2MM)
+                for offset, name in names.items()
+            )
+        except CardError:
+            return "cannot be read"
