@@ -10,7 +10,7 @@ import pytest
 
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware import trace
-from fpgaclass.firmware.models import exact_layers
+from fpgaclass.firmware.exact import exact_layers
 
 
 def test_all_layers_agree_and_nothing_overflows_on_training_data(quantised_model: Any, events: Any) -> None:
@@ -41,7 +41,7 @@ def test_the_first_layer_and_event_that_differ_are_named(
 
     def corrupted(model: Any, x: Any) -> Any:
         layers = exact_layers(model, x)
-        layers["second"][0][5, 0] += 0.25
+        next(one for one in layers if one.layer == "second").values[5, 0] += 0.25
         return layers
 
     monkeypatch.setattr(sys.modules["fpgaclass.firmware.trace"], "exact_layers", corrupted)

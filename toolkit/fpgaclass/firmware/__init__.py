@@ -3,8 +3,9 @@
 from fpgaclass.firmware.artifact import Firmware, Manifest
 from fpgaclass.firmware.board import Board, Resources, board_names, load_board
 from fpgaclass.firmware.build import agreement, build, prepare
-from fpgaclass.firmware.models import check_model, quantise
+from fpgaclass.firmware.models import check_model
 from fpgaclass.firmware.precision import FixedPoint
+from fpgaclass.firmware.quantise import quantise
 from fpgaclass.firmware.report import Report
 from fpgaclass.firmware.search import grid, search
 from fpgaclass.firmware.search_point import SearchPoint

@@ -15,8 +15,9 @@ from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory,
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.emulation import LIBRARY
-from fpgaclass.firmware.models import check_model, is_quantised, model_digest, quantise
+from fpgaclass.firmware.models import canonical, check_model, is_quantised, model_digest
 from fpgaclass.firmware.network import Network, trace_network
+from fpgaclass.firmware.quantise import quantise
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
 from fpgaclass.firmware.synthesis import yosys_version
 from fpgaclass.firmware.verify import Agreement
@@ -76,11 +77,10 @@ def build(
 def prepare(model: Any, precision: str = "fixed<16,6>") -> Any:
     """Check a model and, if it is plain Keras, quantise it: what ``build`` does first."""
     check_model(model)
-    if is_quantised(model):
-        return model
-    quantised = quantise(model, precision, name=model.name)
-    check_model(quantised)
-    return quantised
+    if not is_quantised(model):
+        model = quantise(model, precision, name=model.name)
+        check_model(model)
+    return canonical(model)
 
 
 def agreement(model: Any, firmware: Firmware, events: npt.ArrayLike) -> list[Agreement]:

@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from fpgaclass.firmware.board import Board
 from fpgaclass.firmware.network import TOP
 
 LIBRARY = "emulation.so"
+
+_TAKEN = (
+    "activation", "axis", "bias", "data", "default", "double", "float", "index", "int", "name", "new", "nnet",
+    "op", "param", "result", "scale", "strategy", "table", "trace", "union", "weight", TOP,
+)  # fmt: skip
 
 _BATCH = """// Many events in one call, so that Python is not in the loop.
 extern "C" {
@@ -42,9 +48,10 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
 
     logging.getLogger("hls4ml").setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the comparison of the results settles
             project = convert_from_keras_model(
-                model,
+                _for_hls4ml(model),
                 hls_config={"Model": {"Precision": "fixed<-1,0>", "ReuseFactor": 1, "Strategy": "Latency"}},
                 backend="Vitis",
                 io_type="io_parallel",
@@ -60,6 +67,32 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
             f"hls4ml cannot convert the model: {type(bad).__name__} {bad}", where="hls4ml"
         ) from bad
     (folder / "batch.cpp").write_text(_BATCH % {"top": TOP})
+
+
+def _for_hls4ml(model: Any) -> Any:
+    """Return the model as hls4ml 1.3 takes it right.
+
+    Of a ReLU layer it makes a wrong threshold, not so of the activation. A layer's name becomes a C++ name
+    and the key of an attribute.
+    """
+    import keras
+
+    def same(layer: Any) -> Any:
+        name = _cpp_name(layer.name)
+        if type(layer).__name__ == "ReLU" and not layer.threshold and not layer.negative_slope:
+            return keras.layers.Activation("relu", name=name)
+        return type(layer).from_config({**layer.get_config(), "name": name})
+
+    twin = keras.models.clone_model(model, clone_function=same)
+    for layer in model.layers:
+        if layer.weights:
+            twin.get_layer(_cpp_name(layer.name)).set_weights(layer.get_weights())
+    return twin
+
+
+def _cpp_name(name: str) -> str:
+    clean = re.sub(r"\W", "_", name)
+    return f"{clean}_layer" if clean in _TAKEN or not clean[0].isalpha() else clean
 
 
 def compile_hls(folder: Path) -> Path:

@@ -101,11 +101,30 @@ def _trace(model: Any) -> dict[str, Any]:
     from da4ml.converter import trace_model
     from da4ml.trace import HWConfig
 
+    _mend_concatenation()
     try:
         traces: dict[str, Any] = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2}, dump=True)
     except (AssertionError, KeyError, NotImplementedError, ValueError) as bad:
         raise BuildError(f"da4ml cannot trace the model: {type(bad).__name__} {bad}", where="da4ml") from bad
     return traces
+
+
+def _mend_concatenation() -> None:
+    """Make da4ml's view of Concatenate join parts of any widths; hgq 0.2's broadcasts them to one shape."""
+    import keras
+    from hgq._dais_tracer.layers import _registry
+    from hgq._dais_tracer.layers.ops import ReplayMerge
+
+    if _registry[keras.layers.Concatenate] is not ReplayMerge:
+        return
+
+    class ReplayConcatenation(ReplayMerge):  # type: ignore[misc]
+        handles = (keras.layers.Concatenate,)
+
+        def call(self, inputs: Any) -> Any:
+            return np.concatenate(inputs, axis=-1)
+
+    assert _registry[keras.layers.Concatenate] is ReplayConcatenation
 
 
 def _layers(traces: dict[str, Any]) -> list[str]:

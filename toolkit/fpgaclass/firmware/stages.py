@@ -13,9 +13,9 @@ from fpgaclass.card import KernelDesign, compile_kernel, write_xclbin
 from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
+from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.kernel import make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
-from fpgaclass.firmware.models import exact_predict
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise

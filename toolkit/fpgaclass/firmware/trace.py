@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fpgaclass.core import InvalidInputError, warn
 from fpgaclass.firmware.build import prepare
-from fpgaclass.firmware.models import exact_layers
+from fpgaclass.firmware.exact import exact_layers
 from fpgaclass.firmware.network import trace_layers
 
 
@@ -90,7 +90,8 @@ def trace(model: Any, events: npt.ArrayLike, *, precision: str = "fixed<16,6>") 
     expected = exact_layers(model, x)
     found = trace_layers(model, x)
     layers = []
-    for name, (values, overflows) in expected.items():
+    for one in expected:
+        name, values, overflows = one.layer, one.values, one.overflows
         if name not in found:
             continue
         flat = values.reshape(len(x), -1)
