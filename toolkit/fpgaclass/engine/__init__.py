@@ -1,5 +1,32 @@
 """What runs code that nobody has read: the jail, warm kernels in it, and checks in a clean process."""
 
+from fpgaclass.engine.job import Cell, CellOutcome, Job, Outcome
+from fpgaclass.engine.parent import EngineError, WarmParent
+from fpgaclass.engine.pools import run_jobs
+from fpgaclass.engine.restore import Master, MasterCell, Restored, UnreadableError, restore
+from fpgaclass.engine.runner import cool_down, execute, execute_job, warm_up
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person, find_jail
 
-__all__ = ["Jail", "Mount", "NoJail", "Person", "find_jail"]
+__all__ = [
+    "Cell",
+    "CellOutcome",
+    "EngineError",
+    "Jail",
+    "Job",
+    "Master",
+    "MasterCell",
+    "Mount",
+    "NoJail",
+    "Outcome",
+    "Person",
+    "Restored",
+    "UnreadableError",
+    "WarmParent",
+    "cool_down",
+    "execute",
+    "execute_job",
+    "find_jail",
+    "restore",
+    "run_jobs",
+    "warm_up",
+]

@@ -129,7 +129,8 @@ class Jail:
                 words = ["setpriv", *drop, "--no-new-privs", "env", f"--chdir={cwd}", *words]
                 cwd = "/"
         else:
-            # With another uid than 0 bubblewrap adds a second user namespace, and the powers end at the first.
+            # With another uid than 0 bubblewrap adds a second user namespace, and the powers end at the
+            # first.
             inside = "0" if keep else "1000"
             options += ["--unshare-user", "--uid", inside, "--gid", inside]
         for power in keep:

@@ -1,0 +1,329 @@
+"""nbgrader's gradebook, written by one writer, each submission whole or not at all.
+
+The tables are nbgrader's own (0.9), on SQLite or PostgreSQL. One of ours stands beside them and is written in
+the same transaction: which submission was graded, with which release and which environment. That is what
+makes grading resumable: a kill at any point leaves a submission graded, or as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+
+from fpgaclass.classroom.rules import auto_comment, auto_score
+from fpgaclass.core import ClassroomError
+from fpgaclass.course import LatePolicy
+
+URL_VARIABLE = "FPGACLASS_GRADEBOOK"
+"""The gradebook's database, as SQLAlchemy writes it; without it, gradebook.db in the course folder."""
+
+
+def gradebook_url(course: Path) -> str:
+    """Return where the gradebook of a course folder is."""
+    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course / 'gradebook.db'}"
+
+
+def _table(name: str, *columns: str) -> Any:
+    return sql.table(name, *(sql.column(one) for one in columns))
+
+
+_assignment = sql.table(
+    "assignment", sql.column("id"), sql.column("name"), sql.column("duedate", sql.DateTime)
+)
+_notebook = _table("notebook", "id", "name", "assignment_id")
+_base_cell = _table("base_cell", "id", "name", "type", "notebook_id")
+_grade_cell = _table("grade_cells", "id", "max_score", "cell_type")
+_source_cell = _table("source_cell", "name", "cell_type", "locked", "source", "checksum", "notebook_id")
+_student = _table("student", "id")
+_submitted = sql.table(
+    "submitted_assignment",
+    *(sql.column(one) for one in ("id", "assignment_id", "student_id")),
+    sql.column("timestamp", sql.DateTime),
+    sql.column("extension", sql.Interval),
+)
+_submitted_notebook = _table(
+    "submitted_notebook", "id", "assignment_id", "notebook_id", "flagged", "late_submission_penalty"
+)
+_grade = _table(
+    "grade",
+    *("id", "cell_id", "notebook_id", "auto_score", "manual_score", "extra_credit", "needs_manual_grade"),
+)
+_comment = _table("comment", "id", "cell_id", "notebook_id", "auto_comment", "manual_comment")
+_ledger = sql.Table(
+    "fpgaclass_graded",
+    sql.MetaData(),
+    sql.Column("course", sql.String(128), primary_key=True),
+    sql.Column("lab", sql.String(128), primary_key=True),
+    sql.Column("student", sql.String(128), primary_key=True),
+    sql.Column("digest", sql.String(64), nullable=False),
+    sql.Column("note", sql.Text, nullable=False),
+    sql.Column("times", sql.Integer, nullable=False),
+    sql.Column("at", sql.DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What the ledger says of a submission.
+
+    Attributes:
+        digest: of the submission, the release and the environment that it was graded with.
+        note: what the instructor should know.
+        times: how often it was graded.
+    """
+
+    digest: str
+    note: str
+    times: int
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """A cell that nbgrader knows, as it was released, hidden tests included."""
+
+    name: str
+    kind: str
+    locked: bool
+    source: str
+    checksum: str
+
+
+class Writer:
+    """The one writer of a lab's marks.
+
+    Args:
+        url: the gradebook.
+        course_id: nbgrader's name of the course.
+        lab: the lab's name.
+
+    Raises:
+        ClassroomError: the gradebook cannot be opened, or does not know the lab.
+    """
+
+    def __init__(self, url: str, course_id: str, lab: str) -> None:
+        self._course, self._lab = course_id, lab
+        self._engine = sql.create_engine(url)
+        try:
+            with self._engine.begin() as db:
+                _ledger.metadata.create_all(db)
+                self._read_lab(db)
+        except sql.exc.SQLAlchemyError as trouble:
+            raise _unusable(url, trouble) from trouble
+
+    def _read_lab(self, db: Any) -> None:
+        row = db.execute(
+            sql.select(_assignment.c.id, _assignment.c.duedate).where(_assignment.c.name == self._lab)
+        ).first()
+        if row is None:
+            raise ClassroomError(f"the gradebook does not know {self._lab}", next_step="release it first")
+        self._assignment, self.due = row
+        found = db.execute(
+            sql.select(_notebook.c.name, _notebook.c.id).where(_notebook.c.assignment_id == self._assignment)
+        )
+        self._notebooks: dict[str, str] = {str(name): str(number) for name, number in found}
+        self._cells: dict[str, list[tuple[str, str, str]]] = {name: [] for name in self._notebooks}
+        names = {number: name for name, number in self._notebooks.items()}
+        cells = sql.select(_base_cell).where(_base_cell.c.notebook_id.in_(names))
+        for row in db.execute(cells):
+            self._cells[names[row.notebook_id]].append((row.id, row.name, row.type))
+        self._known = set(db.scalars(sql.select(_student.c.id)))
+
+    @property
+    def notebooks(self) -> tuple[str, ...]:
+        """The names of the lab's notebooks."""
+        return tuple(sorted(self._notebooks))
+
+    def sources(self, notebook: str) -> dict[str, SourceCell]:
+        """Return the cells of a notebook as they were released, by their name."""
+        chosen = sql.select(_source_cell).where(_source_cell.c.notebook_id == self._notebooks[notebook])
+        with self._engine.connect() as db:
+            return {
+                row.name: SourceCell(row.name, row.cell_type, bool(row.locked), row.source, row.checksum)
+                for row in db.execute(chosen)
+            }
+
+    def graded(self) -> dict[str, Graded]:
+        """Return what the ledger says of the lab: student -> what was graded."""
+        here = (_ledger.c.course == self._course) & (_ledger.c.lab == self._lab)
+        chosen = sql.select(_ledger).where(here)
+        with self._engine.connect() as db:
+            return {row.student: Graded(row.digest, row.note, row.times) for row in db.execute(chosen)}
+
+    def write(
+        self,
+        student: str,
+        submitted: datetime | None,
+        notebooks: Mapping[str, dict[str, Any]],
+        late: LatePolicy,
+        digest: str,
+        note: str,
+    ) -> None:
+        """Write the marks of a submission, and that it was graded, in one transaction.
+
+        Args:
+            student: the login name.
+            submitted: when, in UTC without a zone.
+            notebooks: name -> the executed notebook; one that is missing gets no points.
+            late: what lateness costs.
+            digest: of what was graded.
+            note: what the instructor should know.
+
+        Raises:
+            ClassroomError: the gradebook cannot be written.
+        """
+        try:
+            with self._engine.begin() as db:
+                self._write(db, student, submitted, notebooks, late)
+                self._tick(db, student, digest, note)
+        except sql.exc.SQLAlchemyError as trouble:
+            raise _unusable(str(self._engine.url.render_as_string()), trouble) from trouble
+
+    def _write(
+        self,
+        db: Any,
+        student: str,
+        submitted: datetime | None,
+        notebooks: Mapping[str, dict[str, Any]],
+        late: LatePolicy,
+    ) -> None:
+        if student not in self._known:
+            db.execute(sql.insert(_student).values(id=student))
+            self._known.add(student)
+        number, extension = self._submission(db, student, submitted)
+        mine = sql.select(_submitted_notebook).where(_submitted_notebook.c.assignment_id == number)
+        rows = {row.notebook_id: row.id for row in db.execute(mine)}
+        seconds = 0.0
+        if submitted and self.due:
+            seconds = max(0.0, (submitted - self.due - (extension or timedelta())).total_seconds())
+        for name, notebook_id in self._notebooks.items():
+            row = rows.get(notebook_id) or self._new_notebook(db, number, notebook_id, name)
+            score = self._marks(db, row, name, notebooks.get(name))
+            penalty = min(max(0.0, late.penalty(score, seconds)), score) if seconds > 0 else None
+            change = sql.update(_submitted_notebook).where(_submitted_notebook.c.id == row)
+            db.execute(change.values(late_submission_penalty=penalty))
+
+    def _submission(self, db: Any, student: str, submitted: datetime | None) -> tuple[str, timedelta | None]:
+        mine = (_submitted.c.assignment_id == self._assignment) & (_submitted.c.student_id == student)
+        row = db.execute(sql.select(_submitted.c.id, _submitted.c.extension).where(mine)).first()
+        if row is not None:
+            db.execute(sql.update(_submitted).where(mine).values(timestamp=submitted))
+            return row.id, row.extension
+        number = uuid.uuid4().hex
+        values = {"id": number, "assignment_id": self._assignment, "student_id": student}
+        db.execute(sql.insert(_submitted).values(**values, timestamp=submitted))
+        return number, None
+
+    def _new_notebook(self, db: Any, submission: str, notebook_id: str, name: str) -> str:
+        number = uuid.uuid4().hex
+        values = {"id": number, "assignment_id": submission, "notebook_id": notebook_id, "flagged": False}
+        db.execute(sql.insert(_submitted_notebook).values(**values))
+        grades = [cell for cell, _, kind in self._cells[name] if kind in ("GradeCell", "TaskCell")]
+        comments = [cell for cell, _, kind in self._cells[name] if kind in ("SolutionCell", "TaskCell")]
+        if grades:
+            new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in grades]
+            db.execute(sql.insert(_grade), [one | {"needs_manual_grade": True} for one in new])
+        if comments:
+            new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in comments]
+            db.execute(sql.insert(_comment), new)
+        return number
+
+    def _marks(self, db: Any, row: str, name: str, notebook: dict[str, Any] | None) -> float:
+        """Write the points and comments of a notebook, and return its score with what a person gave."""
+        cells = {
+            cell["metadata"]["nbgrader"]["grade_id"]: cell
+            for cell in (notebook or {"cells": ()})["cells"]
+            if "nbgrader" in cell["metadata"]
+        }
+        names = {number: (cell, kind) for number, cell, kind in self._cells[name]}
+        total, grades, comments = 0.0, [], []
+        for grade in db.execute(sql.select(_grade).where(_grade.c.notebook_id == row)):
+            cell_name, kind = names[grade.cell_id]
+            cell, score, waits = cells.get(cell_name), grade.auto_score, bool(grade.needs_manual_grade)
+            if notebook is None or (cell is None and kind == "GradeCell"):
+                score, waits = 0.0, False
+            elif cell is not None and cell["metadata"]["nbgrader"].get("grade"):
+                score = auto_score(cell)
+                waits = grade.manual_score is not None or score is None
+            grades.append({"row": grade.id, "score": score, "waits": waits})
+            best = grade.manual_score if grade.manual_score is not None else score
+            total += 0.0 if best is None else best + (grade.extra_credit or 0.0)
+        for comment in db.execute(sql.select(_comment).where(_comment.c.notebook_id == row)):
+            cell = cells.get(names[comment.cell_id][0])
+            if cell is not None:
+                comments.append({"row": comment.id, "text": auto_comment(cell)})
+        if grades:
+            change = sql.update(_grade).where(_grade.c.id == sql.bindparam("row"))
+            values: dict[str, Any] = {
+                "auto_score": sql.bindparam("score"),
+                "needs_manual_grade": sql.bindparam("waits"),
+            }
+            db.execute(change.values(**values), grades)
+        if comments:
+            change = sql.update(_comment).where(_comment.c.id == sql.bindparam("row"))
+            db.execute(change.values(auto_comment=sql.bindparam("text")), comments)
+        return total
+
+    def _tick(self, db: Any, student: str, digest: str, note: str) -> None:
+        here = (
+            (_ledger.c.course == self._course) & (_ledger.c.lab == self._lab) & (_ledger.c.student == student)
+        )
+        now = datetime.now(UTC).replace(tzinfo=None)
+        changed = db.execute(
+            sql.update(_ledger)
+            .where(here)
+            .values(digest=digest, note=note, at=now, times=_ledger.c.times + 1)
+        )
+        if not changed.rowcount:
+            values = {"course": self._course, "lab": self._lab, "student": student, "digest": digest}
+            db.execute(sql.insert(_ledger).values(**values, note=note, at=now, times=1))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+@contextmanager
+def open_writer(url: str, course_id: str, lab: str) -> Iterator[Writer]:
+    """Give the one writer of a lab's marks; on PostgreSQL nobody else's at the same time, on any machine.
+
+    Raises:
+        ClassroomError: the gradebook cannot be opened, or somebody else is grading.
+    """
+    writer = Writer(url, course_id, lab)
+    try:
+        with _alone(writer._engine, f"fpgaclass {course_id}"):
+            yield writer
+    finally:
+        writer.close()
+
+
+@contextmanager
+def _alone(engine: sql.Engine, what: str) -> Iterator[None]:
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    key = zlib.crc32(what.encode())
+    with engine.connect() as db:
+        if not db.scalar(sql.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
+            step = "wait for it to end"
+            raise ClassroomError("another command is grading in this gradebook", next_step=step)
+        try:
+            yield
+        finally:
+            db.execute(sql.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+def _unusable(url: str, trouble: Exception) -> ClassroomError:
+    where = sql.engine.make_url(url).render_as_string(hide_password=True)
+    reason = str(getattr(trouble, "orig", None) or trouble).strip().splitlines() or ["no reason was given"]
+    step = "make room on that disk" if "full" in reason[0] else f"look at the database, and at {URL_VARIABLE}"
+    return ClassroomError(f"the gradebook cannot be used: {reason[0][:200]}", where=where, next_step=step)

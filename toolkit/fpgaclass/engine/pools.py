@@ -1,0 +1,87 @@
+"""Where jobs run: in threads that each hold a fork on this machine, or on the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+from fpgaclass.core import FpgaClassError, ToolMissingError
+from fpgaclass.engine.job import Job, Outcome
+from fpgaclass.engine.runner import execute, execute_job
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def run_jobs(
+    jobs: Iterable[tuple[Key, Job]], *, at_once: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[Key, Outcome]]:
+    """Run jobs, and yield what became of each as it is done; few wait in memory at a time.
+
+    Args:
+        jobs: (a key, the job).
+        at_once: how many run at once on this machine.
+        scheduler: the address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers have this
+            toolkit installed; a worker that dies has its jobs done by another.
+
+    Raises:
+        FpgaClassError: the scheduler cannot be reached.
+    """
+    if scheduler:
+        yield from _on_dask(jobs, scheduler)
+        return
+    with ThreadPoolExecutor(max(1, at_once)) as pool:
+        try:
+            yield from _bounded(jobs, pool, at_once + 1)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _bounded(
+    jobs: Iterable[tuple[Key, Job]], pool: ThreadPoolExecutor, most: int
+) -> Iterator[tuple[Key, Outcome]]:
+    waiting: dict[Future[Outcome], Key] = {}
+    for key, job in jobs:
+        waiting[pool.submit(execute_job, job)] = key
+        if len(waiting) >= most:
+            yield from _done(waiting)
+    while waiting:
+        yield from _done(waiting)
+
+
+def _done(waiting: dict[Future[Outcome], Key]) -> Iterator[tuple[Key, Outcome]]:
+    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in finished:
+        yield waiting.pop(future), future.result()
+
+
+def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[tuple[Key, Outcome]]:
+    try:
+        from distributed import Client, as_completed  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError as missing:
+        raise ToolMissingError("Dask is not installed", next_step="pip install distributed") from missing
+    try:
+        client = Client(scheduler, timeout="20s", set_as_default=False)
+    except OSError as trouble:
+        step = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
+        raise FpgaClassError("the scheduler does not answer", where=scheduler, next_step=step) from trouble
+    with client:
+        more = iter(jobs)
+        waiting: dict[Any, Key] = {}
+        running = as_completed(with_results=False)
+        room = 4 * max(1, len(client.scheduler_info()["workers"]))
+        while True:
+            while len(waiting) < room and (pair := next(more, None)) is not None:
+                future = client.submit(execute, pair[1].to_bytes(), pure=False, retries=2)
+                waiting[future.key] = pair[0]
+                running.add(future)
+            if not waiting:
+                return
+            future = next(running)
+            try:
+                outcome = Outcome.from_bytes(future.result())
+            except Exception as trouble:
+                outcome = Outcome((), trouble=f"its worker failed: {trouble}"[:300])
+            yield waiting.pop(future.key), outcome
+            future.release()
