@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.card.simulator import READ_LATENCY, WRITE_LATENCY, KernelSimulator
-from fpgaclass.core import InvalidInputError
+from fpgaclass.core import CardError, InvalidInputError
 
 LENGTH_BITS = 26
 # Registers of a channel, and where the second channel's begin.
@@ -75,6 +75,24 @@ class StreamSimulator(KernelSimulator):
         value = ctypes.c_uint32()
         self._check(self._lib.fk_dma_read(self._handle, offset, ctypes.byref(value)))
         return value.value
+
+    def transfer(self, source: int, sent: int, target: int, room: int) -> int:
+        """Send bytes from one address as a packet, receive its results at another; return their bytes.
+
+        Raises:
+            CardError: as ``advance``; or a channel halted, because of an address or a room that is too small.
+        """
+        for channel, address, size in ((S2MM, target, room), (MM2S, source, sent)):
+            self.dma_write(channel + DMACR, RS)
+            self.dma_write(channel + ADDRESS, address)
+            self.dma_write(channel + LENGTH, size)
+        while not self.advance(1 << 40):
+            pass
+        for channel in (MM2S, S2MM):
+            status = self.dma_read(channel + DMASR)
+            if status & HALTED:
+                raise CardError(f"the DMA halted, with status {status:#x} (channel at {channel:#x})")
+        return self.dma_read(S2MM + LENGTH)
 
     @property
     def interrupts(self) -> tuple[bool, bool, bool]:
