@@ -9,7 +9,7 @@ from typing import Any
 from fpgaclass.card.design import Bank, KernelDesign, Link
 from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
 from fpgaclass.card.memory import CardMemory
-from fpgaclass.card.simulator import KernelSimulator
+from fpgaclass.card.simulators import open_kernel
 from fpgaclass.card.system import Span
 from fpgaclass.card.timeline import Timeline
 from fpgaclass.card.unit import ComputeUnit
@@ -38,7 +38,7 @@ class AlveoSystem:
     Args:
         design: the kernel.
         link: the model of the card's link.
-        library: the compiled kernel.
+        library: the kernel, as ``prepare_kernel`` returns it.
         ip_dict: pynq's, for the addresses.
         memory: of the card.
         timeline: where events go.
@@ -59,7 +59,7 @@ class AlveoSystem:
         known = {one["fullpath"]: one for one in ip_dict.values()}
         self._units = {
             known[name]["phys_addr"]: ComputeUnit(
-                name, design, KernelSimulator(library), memory, link, timeline, watchdog
+                name, design, open_kernel(library), memory, link, timeline, watchdog
             )
             for name in design.instance_names
         }

@@ -16,11 +16,11 @@ from pynq.pl_server.device import Device
 
 from fpgaclass.card import alveo, zynq, zynq_guard
 from fpgaclass.card.buffers import VirtualMemory
-from fpgaclass.card.compilation import compile_kernel
 from fpgaclass.card.design import Bank, KernelDesign, Link
 from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
 from fpgaclass.card.memory import Allocation, CardMemory
 from fpgaclass.card.simulator import WATCHDOG
+from fpgaclass.card.simulators import prepare_kernel
 from fpgaclass.card.system import target_at
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.core import CardError, InvalidInputError, WrongCardError
@@ -86,7 +86,7 @@ class VirtualCard(Device):  # type: ignore[misc]
         """Program the device: compile the kernel's RTL, or find it compiled, and make its instances."""
         form = self._form_of(bitstream.bitfile_name)
         design, link, banks = form.read(bitstream.bitfile_name)
-        library = compile_kernel(design)
+        library = prepare_kernel(design)
         watchdog = _positive("FPGACLASS_WATCHDOG", WATCHDOG)
         self._clear()
         self._ensure_banks(banks)
