@@ -232,11 +232,13 @@ def _built(
     for given, cell in final:
         if cell is None and given is not None and given["source"].rstrip() in known:
             continue  # a second copy of a check or of a locked cell
+        plain = cell is not None and not cell.grading and cell.kind == "code"
+        if cell is not None and plain and (given is None or given["kind"] != "code"):
+            # The student deleted it, or made a text of it; the checks may need it.
+            names = tuple(sorted(bound_names(cell.source)))
+            reserved.update(names)
+            runs.append(Cell(-1 - len(runs), "shared", None, cell.source, names=names))
         if given is None and cell is not None and not cell.grading:
-            if cell.kind == "code":  # deleted by the student; the checks may need it
-                names = tuple(sorted(bound_names(cell.source)))
-                reserved.update(names)
-                runs.append(Cell(-1 - len(runs), "shared", None, cell.source, names=names))
             continue
         kind, source = _shape(given, cell)
         n = len(cells)
