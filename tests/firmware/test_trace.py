@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fpgaclass.core import InvalidInputError
+from fpgaclass.core import BuildError, InvalidInputError
 from fpgaclass.firmware import trace
-from fpgaclass.firmware.exact import exact_layers
+from fpgaclass.firmware.exact import exact_predict
+from fpgaclass.firmware.layers import compare_layers, first_wrong_layer, locate
+from fpgaclass.firmware.models import canonical
+from fpgaclass.firmware.verify import verify
+
+
+def _wrong_in(model: Any, layer: str) -> Any:
+    """A copy of a model with one weight of one layer changed."""
+    other = canonical(model)
+    weights = other.get_layer(layer)
+    target = weights.bias if hasattr(weights, "bias") else weights.bn_beta
+    target.assign(target + np.eye(1, target.shape[0])[0] * 0.5)
+    return other
 
 
 def test_all_layers_agree_and_nothing_overflows_on_training_data(quantised_model: Any, events: Any) -> None:
@@ -19,6 +31,7 @@ def test_all_layers_agree_and_nothing_overflows_on_training_data(quantised_model
     assert [layer.layer for layer in found.layers] == ["first", "second", "out"]
     assert found.first_difference is None
     assert not any(layer.overflows for layer in found.layers)
+    assert str(found).endswith("8,000 events: every layer's logic agrees with the model")
 
 
 def test_overflows_are_counted_per_layer_and_warned(
@@ -34,20 +47,55 @@ def test_overflows_are_counted_per_layer_and_warned(
     assert f"layer first: {first.overflows:,} of 8,000 events" in said
 
 
-def test_the_first_layer_and_event_that_differ_are_named(
-    quantised_model: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_planted_difference_is_found_in_its_layer(quantised_model: Any, events: Any) -> None:
+    """If it could not find a difference it would be no instrument: change one bias in the middle."""
+    layers = compare_layers(quantised_model, _wrong_in(quantised_model, "second"), events[:1000])
+    assert [bool(one.mismatches) for one in layers] == [False, True, True]
+    values = [exact_predict(model, events[:1000]) for model in (quantised_model, canonical(quantised_model))]
+    assert np.array_equal(*values), "the copy itself changes nothing"
+
+
+def test_the_first_event_is_the_first(quantised_model: Any, events: Any) -> None:
+    """The number is what a user looks up; an off-by-one would send them to an innocent event."""
+    alone = [
+        compare_layers(quantised_model, _wrong_in(quantised_model, "first"), events[i : i + 1])
+        for i in range(5)
+    ]
+    wrong = [bool(one[0].mismatches) for one in alone]
+    together = compare_layers(quantised_model, _wrong_in(quantised_model, "first"), events[:5])[0]
+    assert (together.mismatches, together.first) == (sum(wrong), wrong.index(True))
+
+
+def test_a_stage_that_differs_is_told_with_its_layer(
+    quantised_model: Any, events: Any, tmp_path: Path
 ) -> None:
-    """If it could not find a difference it would be no instrument: corrupt one value of one layer."""
+    """An error that names the layer spares a student the bisection by hand."""
+    other = _wrong_in(quantised_model, "second")
+    other.save(tmp_path / "model.keras")
+    x = events[:50]
+    with pytest.raises(
+        BuildError, match=r"kernel differs .* first in event \d+; layer 'second' is the first"
+    ):
+        verify(
+            exact_predict(quantised_model, x),
+            {"kernel": lambda: exact_predict(other, x)},
+            tmp_path,
+            lambda stage, event: locate(quantised_model, tmp_path, stage, x[event : event + 1]),
+        )
 
-    def corrupted(model: Any, x: Any) -> Any:
-        layers = exact_layers(model, x)
-        next(one for one in layers if one.layer == "second").values[5, 0] += 0.25
-        return layers
 
-    monkeypatch.setattr(sys.modules["fpgaclass.firmware.trace"], "exact_layers", corrupted)
-    different = trace(quantised_model, events[:100]).first_difference
-    assert different is not None
-    assert (different.layer, different.mismatches, different.first) == ("second", 1, 5)
+def test_halving_finds_the_layer_of_a_tool_that_is_wrong(quantised_model: Any, events: Any) -> None:
+    """A compiler of models shows only results: models that end earlier tell where it goes wrong."""
+    x, runs = events[:50], []
+
+    def tool(part: Any) -> Any:
+        runs.append(part.layers[-1].name)
+        wrong = 0.25 if any(layer.name == "second" for layer in part.layers) else 0.0
+        return exact_predict(part, x) + wrong
+
+    assert first_wrong_layer(quantised_model, tool, x) == "second"
+    assert len(runs) <= 3
+    assert first_wrong_layer(quantised_model, lambda part: exact_predict(part, x), x) is None
 
 
 def test_plain_models_and_wrong_shapes(float_model: Any, events: Any) -> None:
@@ -55,3 +103,5 @@ def test_plain_models_and_wrong_shapes(float_model: Any, events: Any) -> None:
     assert trace(float_model, events, precision="fixed<10,4>").first_difference is None
     with pytest.raises(InvalidInputError, match=r"shape \(8000, 3\), not \(n, 6\)"):
         trace(float_model, events[:, :3])
+    with pytest.raises(InvalidInputError, match="1 events hold NaN"):
+        trace(float_model, np.where(np.arange(8000)[:, None] == 7, np.nan, events))

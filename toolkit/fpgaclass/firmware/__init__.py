@@ -3,6 +3,7 @@
 from fpgaclass.firmware.artifact import Firmware, Manifest
 from fpgaclass.firmware.board import Board, Resources, board_names, load_board
 from fpgaclass.firmware.build import agreement, build, prepare
+from fpgaclass.firmware.layers import LayerTrace
 from fpgaclass.firmware.models import check_model
 from fpgaclass.firmware.precision import FixedPoint
 from fpgaclass.firmware.quantise import quantise
@@ -10,7 +11,7 @@ from fpgaclass.firmware.report import Report
 from fpgaclass.firmware.search import grid, search
 from fpgaclass.firmware.search_point import SearchPoint
 from fpgaclass.firmware.search_result import Budget, Search
-from fpgaclass.firmware.trace import LayerTrace, Trace, trace
+from fpgaclass.firmware.trace import Trace, trace
 from fpgaclass.firmware.verify import Agreement
 from fpgaclass.firmware.words import Field, WordFormat
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def build(
     board: str | Path | Board = "u250",
     toolchain: str = "open",
     name: str | None = None,
-    precision: str = "fixed<16,6>",
+    precision: str | Mapping[str, Any] = "fixed<16,6>",
 ) -> Firmware:
     """Turn a trained model into firmware for a board, and prove that it computes the same.
 
@@ -46,7 +47,7 @@ def build(
         board: a name from ``board_names()``, or a TOML file of your own.
         toolchain: ``"open"``: pip packages and a C++ compiler, no vendor tool.
         name: of the firmware; the model's name if left out.
-        precision: for plain Keras models only, in hls4ml's notation.
+        precision: for plain Keras models only: a type in hls4ml's notation, or its configuration by layer.
 
     Raises:
         InvalidInputError: the model, the board or another argument does not fit.
@@ -74,7 +75,7 @@ def build(
     return Firmware.load(folder)
 
 
-def prepare(model: Any, precision: str = "fixed<16,6>") -> Any:
+def prepare(model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>") -> Any:
     """Check a model and, if it is plain Keras, quantise it: what ``build`` does first."""
     check_model(model)
     if not is_quantised(model):
