@@ -42,6 +42,7 @@ _assignment = sql.table(
 _notebook = _table("notebook", "id", "name", "assignment_id")
 _base_cell = _table("base_cell", "id", "name", "type", "notebook_id")
 _grade_cell = _table("grade_cells", "id", "max_score", "cell_type")
+_task_cell = _table("task_cells", "id", "max_score")
 _source_cell = _table("source_cell", "name", "cell_type", "locked", "source", "checksum", "notebook_id")
 _student = _table("student", "id")
 _submitted = sql.table(
@@ -95,6 +96,68 @@ class SourceCell:
     locked: bool
     source: str
     checksum: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a student has for a lab, before and after a person marked it.
+
+    Attributes:
+        score: points, without the penalty.
+        penalty: points that come off for lateness.
+        waits: something has to be marked by a person.
+        submitted: when, in UTC without a zone.
+    """
+
+    score: float
+    penalty: float
+    waits: bool
+    submitted: datetime | None
+
+
+def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
+    """Return the points to be had in a lab, and what each student who submitted has.
+
+    Raises:
+        ClassroomError: the gradebook cannot be read.
+    """
+    engine = sql.create_engine(url)
+    here = _notebook.join(_assignment, _notebook.c.assignment_id == _assignment.c.id)
+    work = here.join(_submitted_notebook, _submitted_notebook.c.notebook_id == _notebook.c.id)
+    work = work.join(_submitted, _submitted_notebook.c.assignment_id == _submitted.c.id)
+    try:
+        with engine.connect() as db:
+            most = 0.0
+            for cells in (_grade_cell, _task_cell):
+                joined = here.join(_base_cell, _base_cell.c.notebook_id == _notebook.c.id)
+                joined = joined.join(cells, cells.c.id == _base_cell.c.id)
+                total = sql.select(sql.func.sum(cells.c.max_score)).select_from(joined)
+                most += float(db.scalar(total.where(_assignment.c.name == lab)) or 0.0)
+            columns = (_submitted.c.student_id, _submitted.c.timestamp, _submitted_notebook)
+            rows = db.execute(sql.select(*columns).select_from(work).where(_assignment.c.name == lab)).all()
+            points: dict[str, list[Any]] = {row.id: [] for row in rows}
+            graded = work.join(_grade, _grade.c.notebook_id == _submitted_notebook.c.id)
+            for grade in db.execute(sql.select(_grade).select_from(graded).where(_assignment.c.name == lab)):
+                points[grade.notebook_id].append(grade)
+    except sql.exc.SQLAlchemyError as trouble:
+        raise _unusable(url, trouble) from trouble
+    finally:
+        engine.dispose()
+    found: dict[str, Standing] = {}
+    for row in rows:
+        old = found.get(row.student_id, Standing(0.0, 0.0, False, row.timestamp))
+        found[row.student_id] = Standing(
+            old.score + sum(_points(grade) for grade in points[row.id]),
+            old.penalty + (row.late_submission_penalty or 0.0),
+            old.waits or any(grade.needs_manual_grade for grade in points[row.id]),
+            row.timestamp,
+        )
+    return most, found
+
+
+def _points(grade: Any) -> float:
+    best = grade.manual_score if grade.manual_score is not None else grade.auto_score
+    return 0.0 if best is None else float(best + (grade.extra_credit or 0.0))
 
 
 class Writer:

@@ -14,12 +14,12 @@ class CourseLatePenalty(LateSubmissionPlugin):  # type: ignore[misc]
 
     def late_submission_penalty(
         self,
-        student_id: str,  # noqa: ARG002 - nbgrader's signature
+        student_id: str,
         score: float | None,
         total_seconds_late: float,
     ) -> float:
         """Return the points that come off."""
         # nbgrader says neither which lab nor which course this is; the step that asks knows both
-        database = Path(self.parent.db_url.removeprefix("sqlite:///"))
-        policy = late_policy(database.parent, self.parent.assignment_id)
+        course = Path(str(self.parent.config.CourseDirectory.root))
+        policy = late_policy(course, self.parent.assignment_id, student_id)
         return policy.penalty(score or 0.0, total_seconds_late)
