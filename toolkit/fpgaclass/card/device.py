@@ -6,6 +6,7 @@ that it happens as soon as pynq is imported.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -118,6 +119,7 @@ class VirtualCard(Device):  # type: ignore[misc]
     def _ensure_banks(self, banks: tuple[Bank, ...]) -> None:
         if tuple(self.memory.banks) == banks:
             return
+        gc.collect()  # an overlay of before may be gone but for a reference to itself
         if self.memory.allocations():
             raise CardError(
                 f"{self.tag} still holds buffers of a design with other memory banks",

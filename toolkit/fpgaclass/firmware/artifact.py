@@ -31,7 +31,7 @@ class Manifest:
     """What a firmware is and what it was made of.
 
     Attributes:
-        name: of the firmware; its card file is ``<name>.xclbin``.
+        name: of the firmware; its card file is ``<name>.xclbin`` or ``<name>.bit``.
         digest: SHA-256 (hex) over the model, the board, the options and the tools.
         board: the board's name.
         toolchain: ``"open"``.
@@ -122,13 +122,14 @@ class Firmware:
 
     @property
     def path(self) -> str:
-        """The file that a card or device loads: a virtual xclbin, or a Lattice bitstream.
+        """The file that a card or device loads: a virtual xclbin or bit file, or a Lattice bitstream.
 
         Raises:
             FirmwareError: the open toolchain makes no such file for this board.
         """
         for file in (
             self.folder / f"{self.manifest.name}.xclbin",
+            self.folder / f"{self.manifest.name}.bit",
             self.folder / "reports/placed" / BITSTREAM,
         ):
             if file.is_file():
@@ -136,7 +137,7 @@ class Firmware:
         raise FirmwareError(
             f"the {self.manifest.toolchain} toolchain makes no file for {self.manifest.board}",
             where=str(self.folder),
-            next_step="build it for an Alveo board, such as u250",
+            next_step="build it for an Alveo card, such as u250, or a Zynq board, such as pynq-z2",
         )
 
     @property

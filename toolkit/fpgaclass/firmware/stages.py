@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpgaclass.card import KernelDesign, compile_kernel, write_xclbin
+from fpgaclass.card import KernelDesign, compile_kernel, write_bit, write_xclbin
 from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
 from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.kernel import make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
+from fpgaclass.firmware.layers import locate
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
@@ -54,6 +55,10 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         with stage("card file", "xclbin"):
             path = folder / f"{name}.xclbin"
             write_xclbin(path, design, banks=board.banks, link=board.link, platform=board.platform)
+    if board.form == "zynq" and board.link is not None:
+        with stage("board files", "bit and hwh"):
+            path, known = folder / f"{name}.bit", {"platform": board.platform, "part": board.part}
+            write_bit(path, design, banks=board.banks, link=board.link, **known)
     return Built(network, report, agreements)
 
 
@@ -106,7 +111,9 @@ def check_agreement(
     software = where / SOFTWARE / LIBRARY
     if software.is_file():
         stages["predict"] = lambda: run_vector(software, inputs, outputs, events)
-    return verify(expected, stages, where)
+    return verify(
+        expected, stages, where, lambda name, event: locate(model, where, name, events[event : event + 1])
+    )
 
 
 def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) -> Report:
@@ -135,7 +142,7 @@ def _implement(network: Network, rtl: NetworkRtl, board: Board, folder: Path) ->
 
     def synthesise_shell() -> Resources:
         with stage("synthesis of the shell", find_yosys().name):
-            return shell_resources(network, rtl.stages, board.family)
+            return shell_resources(network, rtl.stages, board)
 
     used, shell = together(synthesise_network, synthesise_shell)
     return Report(

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel
+from fpgaclass.card import KernelDesign, KernelSimulator, StreamSimulator, compile_kernel
 from fpgaclass.core import BuildError
 from fpgaclass.firmware.words import BEAT_BYTES, WordFormat
 
 EVENTS = 20_000
 _INPUT, _OUTPUT = 0x1000_0000, 0x2000_0000
+_DMA_LIMIT = 1 << 25  # bytes of a transfer, below what a DMA's length register holds
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def compare(stage: str, expected: npt.NDArray[Any], found: npt.NDArray[Any]) -> 
 
 
 def run_kernel(design: KernelDesign, words: npt.NDArray[Any], outputs: WordFormat) -> npt.NDArray[Any]:
-    """Run the Verilated kernel once over packed events (n, slot_words) and return the packed results."""
+    """Run the Verilated kernel over packed events (n, slot_words) and return the packed results."""
+    if design.interface == "stream":
+        return _run_stream(design, words, outputs)
     simulator = KernelSimulator(compile_kernel(design))
     result_words = len(words) * outputs.slot_words
     simulator.map(_INPUT, _whole_beats(words.reshape(-1)))
@@ -65,6 +68,22 @@ def run_kernel(design: KernelDesign, words: npt.NDArray[Any], outputs: WordForma
     simulator.write(0, 1)
     simulator.run()
     return result[:result_words].reshape(-1, outputs.slot_words)
+
+
+def _run_stream(design: KernelDesign, words: npt.NDArray[Any], outputs: WordFormat) -> npt.NDArray[Any]:
+    """Send events through the DMA, in as many transfers as its length register asks for."""
+    simulator = StreamSimulator(compile_kernel(design))
+    results = np.zeros((len(words), outputs.slot_words), outputs.dtype)
+    slot = max(words.shape[1], results.shape[1]) * words.itemsize
+    at_once = max(1, _DMA_LIMIT // slot)
+    for first in range(0, len(words), at_once):
+        source = np.ascontiguousarray(words[first : first + at_once])
+        target = results[first : first + at_once]
+        simulator.unmap_all()
+        simulator.map(_INPUT, source)
+        simulator.map(_OUTPUT, target)
+        simulator.transfer(_INPUT, source.nbytes, _OUTPUT, target.nbytes)
+    return results
 
 
 def _whole_beats(words: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -79,19 +98,27 @@ def verify(
     expected: npt.NDArray[np.float32],
     stages: dict[str, Callable[[], npt.NDArray[Any]]],
     where: Path,
+    locate: Callable[[str, int], str] = lambda _stage, _event: "",
 ) -> list[Agreement]:
     """Run each stage and compare it with what the model says.
 
+    Args:
+        expected: the model's results, (n, ...).
+        stages: name -> what gives a stage's results.
+        where: the build's folder, for the message.
+        locate: takes a stage that differs and the first event in which it does; says more about where.
+
     Raises:
-        BuildError: a stage differs; names it, the count and the first event.
+        BuildError: a stage differs; names it, the count, the first event and what ``locate`` found.
     """
     agreements = []
     for name, run in stages.items():
         agreement = compare(name, expected, run())
         if agreement.mismatches:
+            more = locate(name, agreement.first or 0)
             raise BuildError(
                 f"{name} differs from the model in {agreement.mismatches} of {agreement.events} events, "
-                f"first in event {agreement.first}",
+                f"first in event {agreement.first}" + (f"; {more}" if more else ""),
                 where=str(where),
                 next_step="report this with the model: all stages must agree to the bit",
             )
