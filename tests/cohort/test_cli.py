@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,9 @@ def test_from_nothing_to_a_turn_on_a_card_on_this_machine(run: Run, tmp_path: Pa
         node = run("cohort", "status", "--json", *here).data["rows"][0]["address"]
         assert _login(key, seat["connect"].removeprefix("ssh ")) == "ada"
         assert _login(key, f"ada@{node}") == "", "nobody holds the card, nobody gets in"
-        lease = run("lease", "book", "--student", "ada", "--json", *here).data["lease"]
+        now = datetime.now(UTC).isoformat()
+        asked = ("--slots", 4, "--at", now)  # without a time it might be the next half hour
+        lease = run("lease", "book", "--student", "ada", *asked, "--json", *here).data["lease"]
         assert run("lease", "begin", lease["identity"], "--student", "ada", *here).code == 0
         text = run("seats", "ada", *here).out
         assert f"ssh ada@{node}" in text

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,8 +18,9 @@ from fpgaclass.cohort.plans import Offer, Resource
 from fpgaclass.cohort.port import Marker, Order
 from fpgaclass.cohort.providers.infn.radl import machine_radl
 
-# The server's packages are many and its own; it may live in another environment.
-PYTHON = os.environ.get("FPGACLASS_IM_PYTHON") or (sys.executable if importlib.util.find_spec("IM") else "")
+# The server's packages are many, and its pins are not ours: it lives in an environment of its own.
+PLACE = os.environ.get("FPGACLASS_IM", "")
+HOW = "uv venv im && uv pip install -p im/bin/python IM, then FPGACLASS_IM=$PWD/im"
 SERVER = """
 import sys
 from IM.config import Config
@@ -42,14 +41,15 @@ ORDER = Order(
 
 @pytest.fixture(scope="module")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    if not PYTHON:
-        pytest.skip("the Infrastructure Manager is not installed (uv pip install IM; FPGACLASS_IM_PYTHON)")
+    python = Path(PLACE) / "bin" / "python"
+    if not PLACE or not python.exists():
+        pytest.skip(f"FPGACLASS_IM names no environment with the Infrastructure Manager ({HOW})")
     folder: Path = tmp_path_factory.mktemp("im")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (folder / "out").open("w") as out:
-        command = [PYTHON, "-c", SERVER, str(port), str(folder)]
+        command = [str(python), "-c", SERVER, str(port), str(folder)]
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
     client.headers["AUTHORIZATION"] = LOGIN

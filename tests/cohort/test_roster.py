@@ -56,7 +56,7 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path: Path, line: str, said: st
     with pytest.raises(InvalidInputError) as caught:
         read_roster(path)
     assert said in str(caught.value)
-    assert "roster.csv:3:" in str(caught.value)
+    assert "roster.csv:3)" in str(caught.value)
 
 
 def test_all_bad_lines_come_in_one_message(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_file_without_a_good_header_is_refused(tmp_path: Path, text: str) -> N
 def test_yaml_faults_have_lines_too(tmp_path: Path) -> None:
     """The line is that of the entry, also deep in a file."""
     path = _roster(tmp_path, "students:\n  - ada\n  - login: emmy\n    shoe: 42\n", "r.yml")
-    with pytest.raises(InvalidInputError, match=r"r\.yml:3: no such key: shoe"):
+    with pytest.raises(InvalidInputError, match=r"no such key: shoe .*r\.yml:3\)"):
         read_roster(path)
 
 

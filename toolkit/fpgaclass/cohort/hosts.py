@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.cohort import keys, verbs
+from fpgaclass.cohort import bundle, keys, verbs
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases.gate import Health
 from fpgaclass.cohort.playbook import Configured, Task, inventory, run_playbook
@@ -29,7 +30,7 @@ def configure(
     Args:
         path: course.yaml, its folder, or the cohort's own file.
         variables: for the roles, such as ``docker_images`` or ``xrt_packages``.
-        hub: the key of the machine that runs the hub.
+        hub: the key of the machine that runs the hub; None takes the cohort's own, if it has one.
         listener: is told of every task that ended.
         limit: only these keys.
         url: the state's database.
@@ -40,11 +41,20 @@ def configure(
         ToolMissingError: Ansible is not installed.
     """
     file = load_spec(path)
+    hub = hub or ("hub" if file.spec.hub else None)
     hosts = cohort_inventory(file, url=url, variables=variables, hub=hub)
     if not any(group["hosts"] for group in hosts["all"]["children"].values()):
         step = "fpgaclass cohort apply"
         raise CohortError(f"no machine of {file.spec.name} is ready", where=str(file.path), next_step=step)
-    return run_playbook(hosts, listener=listener, limit=limit, defaults=defaults)
+    wheel = bool(
+        {"environment_install": file.spec.provider != "local", **(variables or {})}["environment_install"]
+    )
+    with tempfile.TemporaryDirectory(prefix="fpgaclass-bundle-") as folder:
+        files = _bundled(file, Path(folder), hub=hub is not None, wheel=wheel)
+        for group in hosts["all"]["children"].values():
+            for host in group["hosts"].values():
+                host |= {name: value for name, value in files.items() if name not in (variables or {})}
+        return run_playbook(hosts, listener=listener, limit=limit, defaults=defaults)
 
 
 def cohort_inventory(
@@ -65,14 +75,26 @@ def cohort_inventory(
         "board": spec.cards.board,
         "card_kind": {"local": "virtual", "aws": "f2"}.get(spec.provider, "alveo"),
         "requirements_file": str(pins) if pins.exists() else "",
-        "hub_users": [student.login for student in people],
-        # A local host sees this machine's files, packages included, and has no network.
+        # A local host has no network to install anything from.
         "environment_install": spec.provider != "local",
         **(variables or {}),
     }
     user = {"local": "root", "aws": "ubuntu", "openstack": "ubuntu", "infn": "fpgaclass"}[spec.provider]
     key = keys.private_key(spec.name)
     return inventory(state.rows(spec.name), people, user=user, private_key=key, variables=common, hub=hub)
+
+
+def _bundled(file: CohortFile, folder: Path, *, hub: bool, wheel: bool) -> dict[str, str]:
+    """Make what the roles copy to the hosts; return the roles' variables for it."""
+    made = {
+        "toolkit_wheel": bundle.build_wheel(folder) if wheel else None,
+        "notebooks_archive": bundle.pack_notebooks(file, folder),
+        "course_archive": None,
+    }
+    if hub:
+        students = [student.login for student in verbs.students(file)]
+        made["course_archive"] = bundle.pack_course(file, students, folder)
+    return {name: str(path) for name, path in made.items() if path is not None}
 
 
 def card_gate(hosts: Mapping[str, Any], *, holder: str = "") -> Callable[[str], Health]:

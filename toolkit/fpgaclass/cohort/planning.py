@@ -62,21 +62,25 @@ def _resources(
         yield Resource("key", "key", hours=hours, settings=(("public_key", public_key),))
         yield Resource("firewall", "firewall", hours=hours, settings=(("ssh_from", ",".join(spec.ssh_from)),))
     shared = {} if apart else {"public_key": public_key}
-    seat, cards = spec.seat, spec.cards
-    offers = _offers(spec, (seat.size, *seat.alternatives), seat.spot, seat.disk_gb, prices)
-    for student in students:
-        key = f"seat/{student.login}"
-        pairs = _pairs(
-            role="seat", disk_gb=seat.disk_gb, spot=seat.spot, image=_image(spec, card=False), **shared
-        )
-        yield Resource(key, "machine", student.login, "", hours, offers, pairs)
-        if apart and seat.volume_gb:
-            price = prices.volume_hourly(seat.volume_gb, spec.region)
-            once, size = (Offer("", "", price),), _pairs(size_gb=seat.volume_gb)
-            yield Resource(f"volume/{student.login}", "volume", student.login, key, hours, once, size)
-        if apart and seat.public_address:
+    wanted = [(f"seat/{student.login}", student.login, "seat", spec.seat) for student in students]
+    if spec.hub:
+        wanted.append(("hub", "", "hub", spec.hub))
+    choices = {
+        part: _offers(spec, (part.size, *part.alternatives), part.spot, part.disk_gb, prices)
+        for *_, part in wanted
+    }
+    image = _image(spec, card=False)
+    for key, login, role, part in wanted:
+        pairs = _pairs(role=role, disk_gb=part.disk_gb, spot=part.spot, image=image, **shared)
+        yield Resource(key, "machine", login, "", hours, choices[part], pairs)
+        if apart and part.volume_gb:
+            price = prices.volume_hourly(part.volume_gb, spec.region)
+            once, size = (Offer("", "", price),), _pairs(size_gb=part.volume_gb)
+            yield Resource(f"volume/{login or key}", "volume", login, key, hours, once, size)
+        if apart and part.public_address:
             once = (Offer("", "", prices.address_hour),)
-            yield Resource(f"address/{student.login}", "address", student.login, key, hours, once)
+            yield Resource(f"address/{login or key}", "address", login, key, hours, once)
+    cards = spec.cards
     offers = _offers(spec, (cards.size, *cards.alternatives), cards.spot, cards.disk_gb, prices)
     for number in range(cards.count):
         pairs = _pairs(
@@ -150,6 +154,11 @@ def _notes(spec: CohortSpec, resources: Sequence[Resource], prices: PriceBook) -
         )
     if spec.provider == "aws" and spec.aws and not (spec.aws.budget_email and spec.max_cost):
         notes.append("no budget alarm: it needs aws.budget_email and max_cost")
+    if spec.provider in ("infn", "openstack"):
+        notes.append(
+            "nothing at this site ends a cohort by itself: on a machine that stays on, run "
+            "fpgaclass cohort sweep --install-timer after apply"
+        )
     if (spec.seat.spot or spec.cards.spot) and spec.provider == "aws":
         notes.append("spot prices move all day; the estimate takes a fixed part of the list price")
     return tuple(notes)

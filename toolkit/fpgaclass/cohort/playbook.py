@@ -83,6 +83,8 @@ class _Events:
         if result and host and not data.get("ignore_errors"):
             if result != "ok":
                 said = data.get("res", {})
+                # Of a loop, the item that failed says why.
+                said = next((item for item in said.get("results", ()) if item.get("failed")), said)
                 text = said.get("stderr") or said.get("msg") or "no message"
                 self.messages[host] = f"{data.get('task')}: {str(text).strip().splitlines()[-1][:300]}"
             self.listener(Task(host, str(data.get("task")), result))
@@ -111,9 +113,10 @@ def inventory(
     people = {s.login: {"login": s.login, "public_key": s.public_key} for s in students}
     own = dict(variables or {})  # with each host: the defaults beside the playbook would win over a group's
     machines = [row for row in rows if row.kind == "machine" and row.state == READY and row.address]
-    groups: dict[str, dict[str, Any]] = {"seats": {"hosts": {}}, "cards": {"hosts": {}}, "hub": {"hosts": {}}}
+    # No group may be called like a host, such as ``hub``: Ansible would give the host's variables to nobody.
+    groups: dict[str, dict[str, Any]] = {name: {"hosts": {}} for name in ("seats", "cards", "hubs")}
     for row in machines:
-        group = "cards" if row.key.startswith("card/") else "hub" if row.key == hub else "seats"
+        group = "cards" if row.key.startswith("card/") else "hubs" if row.key == hub else "seats"
         of_host = [people[row.student]] if row.student in people else list(people.values())
         groups[group]["hosts"][row.key] = {"ansible_host": row.address, "students": of_host, **own}
     common = {

@@ -45,6 +45,7 @@ _SYSTEM = frozenset(
         "postgres",
         "docker",
         "jupyterhub",
+        "hub",
         "systemd-network",
         "www-data",
     )
@@ -157,17 +158,21 @@ def _from_yaml(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]
 
 def _checked(entries: Iterable[tuple[int, Mapping[str, str]]], path: Path) -> tuple[Student, ...]:
     students: dict[str, Student] = {}
-    faults: list[str] = []
+    faults: list[tuple[str, str]] = []
     for line, entry in entries:
         place = f"{path}:{line}" if line else str(path)
         login = entry.get("login", "")
-        faults += [f"{place}: {fault}" for fault in _faults(entry, students.get(login))]
+        faults += [(place, fault) for fault in _faults(entry, students.get(login))]
         fields = {column: entry.get(column, "") for column in _COLUMNS}
         students.setdefault(login, Student(**fields, line=line))
+    if len(faults) == 1:
+        place, fault = faults[0]
+        raise InvalidInputError(fault, where=place, next_step="mend this line of the roster")
     if faults:
-        listed = "\n  ".join(faults[:_SHOWN])
+        listed = "".join(f"\n  {place}: {fault}" for place, fault in faults[:_SHOWN])
         more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise InvalidInputError(f"the roster is not right:\n  {listed}{more}\n", next_step="mend these lines")
+        what = f"{len(faults)} faults in the roster:{listed}{more}"
+        raise InvalidInputError(what, next_step="mend these lines of the roster")
     if not students:
         raise InvalidInputError(
             "the roster is empty", where=str(path), next_step="add a line for each student"

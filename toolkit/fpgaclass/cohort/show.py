@@ -62,7 +62,7 @@ def plan_table(plan: Plan) -> RenderableType:
 def _row(resource: Resource) -> tuple[str, str, str, str]:
     sizes = list(dict.fromkeys(offer.size for offer in resource.offers))
     zones = list(dict.fromkeys(offer.zone for offer in resource.offers))
-    what = {"seat": "seat", "card": "card node"}.get(resource.setting("role"), resource.kind)
+    what = {"seat": "seat", "card": "card node", "hub": "hub"}.get(resource.setting("role"), resource.kind)
     spot = " spot" if resource.setting("spot") == "True" else ""
     return what, ", else ".join(sizes) + spot, ", ".join(zones), f"{resource.hours:g}"
 

@@ -175,6 +175,7 @@ class CohortSpec(Strict):
         ssh_from: the networks that may reach port 22.
         public_key: the instructor's OpenSSH public key, seen from this file; None makes a pair.
         seat, cards, leases: what each student gets, and shares.
+        hub: a machine of its own for the class's hub; None where the hub runs beside the instructor.
         aws, infn, openstack, local: what only that provider needs.
     """
 
@@ -191,6 +192,7 @@ class CohortSpec(Strict):
     public_key: str | None = None
     seat: Seat = Seat()
     cards: Cards = Cards(count=0)
+    hub: Seat | None = None
     leases: LeaseRules = LeaseRules()
     aws: Aws | None = None
     infn: Infn | None = None

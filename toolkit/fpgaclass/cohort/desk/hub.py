@@ -72,7 +72,9 @@ def configure(c: Any, course: Path | str) -> None:
     reach = f"access:services!service={NAME}"
     c.JupyterHub.services.append(service)
     c.JupyterHub.load_roles.append({"name": "user", "scopes": ["self", reach]})
-    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", reach]
+    default = ["users:activity!user", "access:servers!server"]
+    scopes = c.Spawner.server_token_scopes if "server_token_scopes" in c.Spawner else default
+    c.Spawner.server_token_scopes = [*scopes, reach]
     # Through the class's public port, which is the one that a student's server can reach.
     c.Spawner.environment.update({URL_VARIABLE: f"{c.JupyterHub.bind_url.rstrip('/')}/services/{NAME}/"})
 

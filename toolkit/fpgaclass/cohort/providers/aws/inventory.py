@@ -90,7 +90,7 @@ def _volumes(client: AwsClient, cohort: str | None) -> Iterator[Found]:
     for volume in client.pages("ec2", "describe_volumes", "Volumes", Filters=_filters(cohort)):
         marker = _marker(volume.get("Tags", []))
         # A root disk carries its machine's marker and goes with the machine; ours carry their own key.
-        if marker is None or (marker.key.startswith(("seat/", "card/")) and volume["State"] == "in-use"):
+        if marker is None or (not marker.key.startswith("volume/") and volume["State"] == "in-use"):
             continue
         leaving = volume["State"] in ("deleting", "deleted")
         status = "leaving" if leaving else "ready" if volume.get("Attachments") else "pending"
