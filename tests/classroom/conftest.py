@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from fpgaclass.classroom import Classroom
+from fpgaclass.classroom.exchange import Receipt, open_desk
 from fpgaclass.course import Course
 
 DATA = Path(__file__).parent / "data"
-Submit = Callable[..., Path]
+Submit = Callable[..., Receipt]
 
 
 def write_course(folder: Path) -> Path:
@@ -50,28 +50,29 @@ def classroom(_prepared: tuple[Course, Path], tmp_path: Path) -> Iterator[Classr
 
 @pytest.fixture
 def submit(classroom: Classroom) -> Submit:
-    """Put a submission into a student's box, as their server would."""
+    """Hand in a lab as a student; ``when`` turns the server's clock."""
 
     def put(
         student: str,
         answer: str = "def square(x):\n    return x * x",
         *,
         when: datetime | None = None,
-        signed: str = "",
         name: str = "01_square.ipynb",
         change: Callable[[str], str] = str,
-    ) -> Path:
+    ) -> Receipt:
         import nbformat
+        from sqlalchemy import text
 
-        released = classroom.layout.outbound / "01_square" / "01_square.ipynb"
-        notebook = nbformat.read(released, 4)
+        desk = open_desk(classroom.layout, student)
+        course = classroom.layout.course_id
+        notebook = nbformat.reads(desk.released(course, "01_square")["01_square.ipynb"].decode(), 4)
         next(cell for cell in notebook.cells if cell.id == "task_square").source = answer
-        stamp = f"{when or datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
-        folder = classroom.layout.inbound(student) / f"{signed or student}+01_square+{stamp}+random"
-        folder.mkdir(parents=True)
-        (folder / name).write_text(change(nbformat.writes(notebook)))
-        (folder / "timestamp.txt").write_text(stamp)
-        (folder / "submission_secret.txt").write_text(os.urandom(8).hex())
-        return folder
+        receipt = desk.submit(course, "01_square", {name: change(nbformat.writes(notebook)).encode()})
+        if when is not None:
+            change_time = text("UPDATE submissions SET at = :at WHERE seal = :seal")
+            at = when.astimezone(UTC).replace(tzinfo=None).strftime("%Y-%m-%d %H:%M:%S.%f")
+            with desk.store.engine.begin() as db:
+                db.execute(change_time, {"at": at, "seal": receipt.seal})
+        return receipt
 
     return put

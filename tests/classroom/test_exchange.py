@@ -1,18 +1,212 @@
-"""The exchange: who a submission is from is decided by the box it lies in."""
+"""The exchange: whose a submission is, and when it came, is the server's to say.
+
+Most tests run twice: at the desk itself, and through HTTP at a real hub, with tokens that the hub gave.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from fpgaclass.classroom import Classroom
-from fpgaclass.classroom.exchange import copy_plain
+from fpgaclass.classroom.exchange import Client, Desk, Exchange, RefusedError, Store, open_desk
+from fpgaclass.classroom.exchange.store import parse_time
+from fpgaclass.classroom.exchange.trees import check_tree, digest_tree, read_tree, write_tree
+from fpgaclass.classroom.service import PREFIX
+from fpgaclass.course import Course
 
-LAB = "01_square"
+LAB, COURSE = "01_square", "tiny101"
+TREE = {f"{LAB}.ipynb": b"{}", "data/x.csv": b"1,2"}
+At = Callable[[str], Exchange]
+
+
+@pytest.fixture(scope="module")
+def hub(
+    _prepared: tuple[Course, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Classroom, str]]:
+    """A class that is up, and where."""
+    course, state = _prepared
+    classroom = Classroom(course, shutil.copytree(state, tmp_path_factory.mktemp("hub") / "state"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    status = classroom.up(port, foreground=False)
+    assert status.url
+    yield classroom, status.url
+    classroom.down()
+
+
+@pytest.fixture(scope="module")
+def token_of(hub: tuple[Classroom, str]) -> Callable[[str], str]:
+    """Get a token of the hub for a person, as they could themselves."""
+    classroom, url = hub
+    words = dict(line.split() for line in classroom.layout.logins.read_text().splitlines())
+    kept: dict[str, str] = {}
+
+    def token(name: str) -> str:
+        if name not in kept:
+            with httpx.Client(follow_redirects=True, timeout=60) as web:
+                form = web.get(f"{url}/hub/login").text
+                hidden = re.search(r'name="_xsrf" value="([^"]+)"', form)
+                assert hidden
+                fields = {"_xsrf": hidden[1], "username": name, "password": words[name]}
+                web.post(f"{url}/hub/login", data=fields)
+                answer = web.post(
+                    f"{url}/hub/api/users/{name}/tokens",
+                    json={"scopes": ["access:services!service=class"]},
+                    headers={"X-XSRFToken": web.cookies.get("_xsrf", path="/hub/") or ""},
+                )
+                assert answer.is_success, answer.text
+                kept[name] = answer.json()["token"]
+        return kept[name]
+
+    return token
+
+
+@pytest.fixture(params=["desk", "http"])
+def at(request: pytest.FixtureRequest) -> At:
+    """Go to the exchange as somebody."""
+    if request.param == "desk":
+        classroom = request.getfixturevalue("classroom")
+        return lambda name: open_desk(classroom.layout, name)
+    (_, url), token_of = request.getfixturevalue("hub"), request.getfixturevalue("token_of")
+    return lambda name: Client(f"{url}{PREFIX}api", token_of(name), name)
+
+
+def test_the_way_of_a_lab(at: At) -> None:
+    """Released, fetched, handed in, collected, given back: each as the person whose turn it is."""
+    ada, teacher = at("ada"), at("teacher")
+    assert ada.courses() == [COURSE]
+    assert ada.labs(COURSE) == [LAB]
+    assert f"{LAB}.ipynb" in ada.released(COURSE, LAB)
+    receipt = ada.submit(COURSE, LAB, TREE)
+    assert (receipt.student, receipt.digest) == ("ada", digest_tree(TREE))
+    assert abs(receipt.when - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=1)
+    assert receipt in teacher.receipts(COURSE, LAB)
+    assert teacher.submission(COURSE, LAB, "ada") == (receipt, TREE)
+    teacher.give_feedback(COURSE, LAB, "ada", receipt.timestamp, {f"{LAB}.html": b"<p>good</p>"})
+    assert ada.feedback(COURSE, LAB, "ada", receipt.timestamp) == {f"{LAB}.html": b"<p>good</p>"}
+
+
+def test_nobody_gets_at_anothers(at: At) -> None:
+    """Reading, listing, feedback: a student who knows all the names gets nothing of a classmate's."""
+    receipt = at("ada").submit(COURSE, LAB, TREE)
+    emmy = at("emmy")
+    attempts: list[Callable[[], object]] = [
+        lambda: emmy.submission(COURSE, LAB, "ada"),
+        lambda: emmy.submission(COURSE, LAB, "ada", receipt.timestamp),
+        lambda: emmy.receipts(COURSE, LAB, "ada"),
+        lambda: emmy.receipts(COURSE, LAB),
+        lambda: emmy.feedback(COURSE, LAB, "ada", receipt.timestamp),
+        lambda: emmy.give_feedback(COURSE, LAB, "ada", receipt.timestamp, {"x.html": b""}),
+        lambda: emmy.release(COURSE, LAB, TREE, force=True),
+        lambda: emmy.withdraw(COURSE, LAB),
+    ]
+    for attempt in attempts:
+        with pytest.raises(RefusedError, match="Permission denied") as refused:
+            attempt()
+        assert refused.value.status == 403
+
+
+def test_who_and_when_cannot_be_claimed(hub: tuple[Classroom, str], token_of: Callable[[str], str]) -> None:
+    """ngshare's form has a field ``user``, and nbgrader wrote the time itself: both are ignored here."""
+    _, url = hub
+    with Client(f"{url}{PREFIX}api", token_of("lise"), "ada")._web() as web:  # says it is ada
+        before = datetime.now(UTC).replace(tzinfo=None)
+        fields = {"user": "ada", "timestamp": "2020-01-01 00:00:00.000000 UTC"}
+        files = '[{"path": "a", "content": "eA=="}, {"path": "timestamp.txt", "content": "eA=="}]'
+        answer = web.post(f"submission/{COURSE}/{LAB}", data={**fields, "files": files}).json()
+    assert answer["receipt"]["student"] == "lise"
+    assert answer["receipt"]["files"] == 1, "the server's own file names are not the student's to fill"
+    assert parse_time(answer["timestamp"]) >= before
+
+
+@pytest.mark.parametrize("token", ["wrong", "0" * 64])
+def test_without_the_hubs_token_nobody_is_served(hub: tuple[Classroom, str], token: str) -> None:
+    """The service listens where every process of the machine can knock."""
+    _, url = hub
+    with pytest.raises(RefusedError, match="Login required"):
+        Client(f"{url}{PREFIX}api", token, "teacher").receipts(COURSE, LAB)
+
+
+def test_what_does_not_exist_is_said(at: At) -> None:
+    """ngshare's answer for a missing assignment was a success."""
+    with pytest.raises(RefusedError, match="Assignment not found: 99_none") as refused:
+        at("ada").released(COURSE, "99_none")
+    assert refused.value.status == 404
+    with pytest.raises(RefusedError, match="Assignment not found"):
+        at("ada").submit(COURSE, "99_none", TREE)
+    with pytest.raises(RefusedError, match="Submission not found"):
+        at("teacher").submission(COURSE, LAB, "nobody")
+    with pytest.raises(RefusedError, match="Course not found"):
+        at("ada").labs("other101")
+
+
+def test_a_receipt_proves_itself(at: At, classroom: Classroom) -> None:
+    """ "I did submit": the receipt says whether this server wrote it, also when the database was restored."""
+    receipt = at("vera").submit(COURSE, LAB, TREE)
+    again = at("vera").submit(COURSE, LAB, TREE)
+    assert again.digest == receipt.digest
+    assert again.when > receipt.when
+    store = Store(classroom.layout.exchange_url)
+    own = open_desk(classroom.layout, "vera").submit(COURSE, LAB, TREE)
+    assert store.is_genuine(own)
+    assert not store.is_genuine(type(own)(**{**own.as_dict(), "timestamp": "2020-01-01 00:00:00.000000 UTC"}))
+
+
+def test_thirty_at_the_deadline(classroom: Classroom) -> None:
+    """The last minute before a deadline is when everybody submits; ngshare lost some on a new SQLAlchemy."""
+    users = ["ada", "emmy", "hedy", "ida", "lise", "vera"]
+    done: list[object] = []
+
+    def send(name: str) -> None:
+        desk = open_desk(classroom.layout, name)
+        done.extend(
+            desk.submit(COURSE, LAB, {"a": b"the same for all", "b": os.urandom(9)}) for _ in range(5)
+        )
+
+    threads = [threading.Thread(target=send, args=(name,)) for name in users]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    receipts = open_desk(classroom.layout).receipts(COURSE, LAB)
+    assert len(done) == len(receipts) == 30
+    assert len({receipt.seal for receipt in receipts}) == 30
+
+
+def test_collecting_takes_the_newest(classroom: Classroom, submit: Callable[..., object]) -> None:
+    """Students submit again and again; also after a first collection."""
+    submit("ada", "first = 1")
+    assert classroom.collect(LAB).students == ("ada",)
+    submit("ada", "second = 2")
+    classroom.collect(LAB)
+    folder = classroom.layout.course / "submitted" / "ada" / LAB
+    assert "second = 2" in (folder / f"{LAB}.ipynb").read_text()
+    assert parse_time((folder / "timestamp.txt").read_text())
+    assert classroom.status().submissions == {LAB: 1}
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../b", "a//b", "./a", "a\\b", "", "a\nb", "a/./b"])
+def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
+    """Files are written by whoever collects, who may write more than the student."""
+    with pytest.raises(RefusedError, match="Illegal path"):
+        check_tree({path: b""})
+
+
+def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
+    """It could not be written, and would stop the collection of everybody."""
+    with pytest.raises(RefusedError, match="a file and a folder"):
+        write_tree({"a": b"", "a/b": b""}, tmp_path / "out")
 
 
 def _nothing(folder: str, names: list[str]) -> set[str]:  # the signature of an ignore function
@@ -20,73 +214,47 @@ def _nothing(folder: str, names: list[str]) -> set[str]:  # the signature of an 
     return set()
 
 
-def test_a_submission_in_another_students_name_is_left_out(
-    classroom: Classroom, submit: Callable[..., Path]
-) -> None:
-    """With nbgrader's own exchange, this took a classmate's place in the gradebook."""
-    honest = submit("ada")
-    submit("emmy", signed="ada", when=datetime.now(UTC) + timedelta(hours=1))
-    collected = classroom.collect(LAB)
-    assert collected.students == ("ada",)
-    assert collected.notes == ("emmy: a submission that says it is from ada, left out",)
-    stamp = (classroom.layout.course / "submitted" / "ada" / LAB / "timestamp.txt").read_text()
-    assert stamp == (honest / "timestamp.txt").read_text()
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_is_not_followed(tmp_path: Path, kind: str) -> None:
+    """What is read is the student's; a link would add what only the reader may read."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_text("x")
+    target = tmp_path / "secret" / ("key" if kind == "file" else "")
+    (tmp_path / "in" / "link").symlink_to(target)
+    with pytest.raises(RefusedError, match="link is a link"):
+        read_tree(tmp_path / "in", _nothing)
 
 
-def test_the_newest_submission_counts(classroom: Classroom, submit: Callable[..., Path]) -> None:
-    """Students submit again and again; also after a first collection."""
-    submit("ada", "first = 1")
-    assert classroom.collect(LAB).students == ("ada",)
-    submit("ada", "second = 2", when=datetime.now(UTC) + timedelta(hours=1))
-    classroom.collect(LAB)
-    text = (classroom.layout.course / "submitted" / "ada" / LAB / f"{LAB}.ipynb").read_text()
-    assert "second = 2" in text
-
-
-def test_a_time_before_the_files_own_is_reported(classroom: Classroom, submit: Callable[..., Path]) -> None:
-    """The time is written by the student's side: a deadline invites to write another."""
-    submit("ada", when=datetime.now(UTC) - timedelta(days=2))
-    assert "was changed after the time it bears" in classroom.collect(LAB).notes[0]
-
-
-@pytest.mark.parametrize("target", ["source/01_square/01_square.ipynb", "gradebook.db"])
-def test_a_link_is_not_followed(classroom: Classroom, submit: Callable[..., Path], target: str) -> None:
-    """A link to the reference solution, followed by the instructor's process, would be full marks."""
-    submit("emmy")
-    folder = submit("ada")
-    (folder / f"{LAB}.ipynb").unlink()
-    (folder / f"{LAB}.ipynb").symlink_to(classroom.layout.course / target)
-    collected = classroom.collect(LAB)
-    assert collected.students == ("emmy",)
-    assert any("is a link" in note and note.startswith("ada:") for note in collected.notes)
-
-
-def test_plain_copies_hold_what_a_lab_needs(tmp_path: Path) -> None:
-    """Data in folders goes along; what nbgrader ignores does not."""
-    source = tmp_path / "in"
-    (source / "data").mkdir(parents=True)
-    (source / "data" / "x.csv").write_text("1,2")
-    (source / "feedback").mkdir()
-    (source / "feedback" / "old.html").write_text("")
-    copy_plain(source, tmp_path / "out", 1000, lambda folder, names: {"feedback"} & {*names, folder})
-    assert [str(p.relative_to(tmp_path / "out")) for p in sorted((tmp_path / "out").rglob("*"))] == [
-        "data",
-        "data/x.csv",
-    ]
-
-
-def test_a_pipe_does_not_stop_the_collection(tmp_path: Path) -> None:
+def test_a_pipe_does_not_stop_anybody(tmp_path: Path) -> None:
     """Opening a pipe waits for a writer, for ever."""
-    (tmp_path / "in").mkdir()
-    os.mkfifo(tmp_path / "in" / "pipe")
-    with pytest.raises(OSError, match="pipe is not a plain file"):
-        copy_plain(tmp_path / "in", tmp_path / "out", 1000, _nothing)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RefusedError, match="pipe is not a plain file"):
+        read_tree(tmp_path, _nothing)
 
 
-def test_a_huge_submission_is_refused(tmp_path: Path) -> None:
+def test_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One student's 100 GB would fill the disk for all."""
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a").write_bytes(b"x" * 600)
-    (tmp_path / "in" / "b").write_bytes(b"x" * 600)
-    with pytest.raises(OSError, match="more than"):
-        copy_plain(tmp_path / "in", tmp_path / "out", 1000, _nothing)
+    monkeypatch.setattr("fpgaclass.classroom.exchange.trees.MAX_BYTES", 1000)
+    (tmp_path / "a").write_bytes(b"x" * 600)
+    (tmp_path / "b").write_bytes(b"x" * 600)
+    with pytest.raises(RefusedError, match="more than"):
+        read_tree(tmp_path, _nothing)
+
+
+def test_what_is_kept_of_a_student_has_an_end(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that submits must not fill the disk either."""
+    monkeypatch.setattr("fpgaclass.classroom.exchange.store.QUOTA", 1000)
+    ada = open_desk(classroom.layout, "ada")
+    ada.submit(COURSE, LAB, {"a": b"x" * 900})
+    with pytest.raises(RefusedError, match=r"take more than.*Next: ask your instructor"):
+        ada.submit(COURSE, LAB, {"a": b"x" * 900})
+    assert isinstance(ada, Desk)
+    assert open_desk(classroom.layout, "emmy").submit(COURSE, LAB, {"a": b"x" * 900})
+
+
+def test_the_digest_can_be_checked_by_hand(tmp_path: Path) -> None:
+    """A receipt is worth something only if a student can compute its digest without us."""
+    write_tree(TREE, tmp_path)
+    line = r"find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+    assert os.popen(f"cd {tmp_path} && {line}").read().split()[0] == digest_tree(TREE)

@@ -31,7 +31,7 @@ def _notebook() -> nbformat.NotebookNode:
 def test_nothing_of_a_submission_runs_in_the_page(tmp_path: Path) -> None:
     """The formgrader is a page of the instructor's server: a script in it could give itself full marks."""
     config = Config()
-    configure(config, course=tmp_path / "course", exchange=tmp_path)
+    configure(config, course=tmp_path / "course", exchange="")
     config.HTMLExporter.template_name = "classic"
     page, _ = HTMLExporter(config=config).from_notebook_node(_notebook())
     shown = page[page.index("<body") :]

@@ -16,6 +16,8 @@ import pytest
 
 from fpgaclass import classroom
 from fpgaclass.classroom import Classroom, server
+from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.layout import Layout
 from fpgaclass.core import ClassroomError, InvalidInputError, ToolMissingError
 
 pytestmark = pytest.mark.xdist_group("hub")
@@ -153,7 +155,8 @@ Classroom(Course.load({str(tiny_course)!r}), {str(state)!r}).prepare()
         assert status.url
         assert _answers(status.url)
         assert status.labs == ("01_square",)
-        assert (state / "exchange" / "tiny101" / "outbound" / "01_square" / "01_square.ipynb").exists()
+        desk = open_desk(Layout(state, "tiny101", "teacher"), "ada")
+        assert "01_square.ipynb" in desk.released("tiny101", "01_square")
     finally:
         classroom.down(tiny_course, state=state)
 

@@ -10,12 +10,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.layout import Layout
 from fpgaclass.course import Course
 
 PICTURES = os.environ.get("FPGACLASS_PICTURES")
@@ -103,24 +104,22 @@ def _class_up(operator: Any) -> Iterator[str]:
 
 
 def _hand_in(operator: Any, lab: str, students: tuple[str, ...], teacher: str) -> None:
-    """Put submissions into the boxes: all right, half of it right, nothing done."""
+    """Hand in for three students: all right, half of it right, nothing done."""
     import nbformat
 
     course = Course.load(operator.course)
-    boxes = operator.state / "exchange" / course.course_id
-    source = operator.state / "homes" / teacher / course.course_id / "source" / lab / f"{lab}.ipynb"
+    layout = Layout(operator.state, course.course_id, teacher)
+    source = layout.course / "source" / lab / f"{lab}.ipynb"
     answers = {cell.id: cell.source for cell in nbformat.read(source, 4).cells}
     for student, part in zip(students, (1.0, 0.5, 0.0), strict=False):
-        notebook = nbformat.read(boxes / "outbound" / lab / f"{lab}.ipynb", 4)
+        desk = open_desk(layout, student)
+        files = dict(desk.released(course.course_id, lab))
+        notebook = nbformat.reads(files[f"{lab}.ipynb"].decode(), 4)
         tasks = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]
         for cell in tasks[: round(part * len(tasks))]:
             cell.source = answers[cell.id]
-        stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
-        folder = boxes / "inbound" / student / f"{student}+{lab}+{stamp}+x"
-        folder.mkdir()
-        nbformat.write(notebook, folder / f"{lab}.ipynb")
-        (folder / "timestamp.txt").write_text(stamp)
-        (folder / "submission_secret.txt").write_text(f"of {student}")
+        files[f"{lab}.ipynb"] = nbformat.writes(notebook).encode()
+        desk.submit(course.course_id, lab, files)
 
 
 def _menu(page: Any) -> list[str]:

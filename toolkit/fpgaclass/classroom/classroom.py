@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import FrameType
 
 from fpgaclass.classroom import grading, server
+from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
+from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.seats import ensure_seat
 from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
@@ -105,6 +108,7 @@ class Classroom:
                 running, process = server.start(
                     self.layout,
                     port,
+                    course=self.course.path,
                     title=self.course.title,
                     seats=self.course.seats,
                     idle_minutes=idle_minutes,
@@ -155,9 +159,7 @@ class Classroom:
         """Return what the class is doing."""
         running = server.find_running(self.layout)
         layout = self.layout
-        labs = tuple(sorted(path.name for path in layout.outbound.glob("*") if path.is_dir()))
-        boxes = layout.exchange / layout.course_id / "inbound"
-        submitted = {lab: len({path.parent for path in boxes.glob(f"*/*+{lab}+*")}) for lab in labs}
+        labs, submitted = self._submissions()
         jail = find_jail()
         return ClassStatus(
             course_id=layout.course_id,
@@ -169,6 +171,19 @@ class Classroom:
             submissions=submitted,
             separated=jail.reason if isinstance(jail, NoJail) else None,
         )
+
+    def _submissions(self) -> tuple[tuple[str, ...], dict[str, int]]:
+        """Return the released labs, and how many students of the class submitted each."""
+        if (
+            not (self.layout.state / "exchange.db").is_file()
+            and "FPGACLASS_EXCHANGE_DATABASE" not in os.environ
+        ):
+            return (), {}
+        course, desk = self.layout.course_id, open_desk(self.layout)
+        labs = desk.labs(course)
+        students = set(self.students)
+        by = {lab: {receipt.student for receipt in desk.receipts(course, lab)} & students for lab in labs}
+        return tuple(labs), {lab: len(names) for lab, names in by.items()}
 
     @property
     def students(self) -> tuple[str, ...]:
@@ -190,10 +205,19 @@ class Classroom:
         self.course.entry(lab)
         return grading.collect(self.layout, lab)
 
-    def grade(self, lab: str, student: str | None = None) -> grading.GradeReport:
-        """Collect and grade a lab, for everybody or for one student."""
+    def grade(
+        self,
+        lab: str,
+        student: str | None = None,
+        *,
+        settings: Settings | None = None,
+        collect_first: bool = True,
+    ) -> grading.GradeReport:
+        """Collect and grade a lab, for everybody or for one student; see `fpgaclass.classroom.grading`."""
         self.course.entry(lab)
-        return grading.grade(self.layout, lab, self.students, student)
+        return grading.grade(
+            self.layout, lab, self.students, student, settings=settings, collect_first=collect_first
+        )
 
     def feedback(self, lab: str) -> tuple[str, ...]:
         """Give the feedback on a graded lab back; return the students who can fetch it now."""
@@ -207,7 +231,7 @@ class Classroom:
     def _ensure_folders(self) -> None:
         ensure_state(self.layout.state)
         ensure_private(self.layout.hub)
-        for folder in (self.layout.course, self.layout.outbound):
+        for folder in (self.layout.course, self.layout.release):
             folder.mkdir(parents=True, exist_ok=True)
 
     def _ensure_roster(self) -> tuple[Login, ...]:

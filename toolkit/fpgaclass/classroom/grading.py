@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.gradebook import gradebook_url
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.layout import Layout
-from fpgaclass.classroom.nbgrader_course import Mark, api_log, last_line, nbgrader_api, read_marks
+from fpgaclass.classroom.layout import Layout, locked
+from fpgaclass.classroom.marking import Marked, Settings
+from fpgaclass.classroom.marking import mark as mark_lab
+from fpgaclass.classroom.nbgrader_course import Mark, api_log, late_policy, nbgrader_api, read_marks
 from fpgaclass.core import ClassroomError, stage, track, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
@@ -51,8 +53,8 @@ class GradeReport:
 
     @property
     def failed(self) -> tuple[Mark, ...]:
-        """The submissions that could not be graded."""
-        return tuple(mark for mark in self.marks if mark.status == "failed")
+        """The submissions that could not be graded, through their own fault or the machine's."""
+        return tuple(mark for mark in self.marks if mark.status in ("failed", "not run"))
 
     def table(self) -> Table:
         """Return the marks as a table for a terminal."""
@@ -85,50 +87,76 @@ def collect(layout: Layout, lab: str) -> Collected:
         return _collect(layout, lab, api)
 
 
-def grade(layout: Layout, lab: str, students: Sequence[str], student: str | None = None) -> GradeReport:
-    """Collect a lab and grade what is there, showing a bar; return everybody's marks.
+def grade(
+    layout: Layout,
+    lab: str,
+    students: Sequence[str],
+    student: str | None = None,
+    *,
+    settings: Settings | None = None,
+    collect_first: bool = True,
+) -> GradeReport:
+    """Collect a lab and grade what is there and has changed, showing bars; return everybody's marks.
 
     Args:
         layout: the class.
         lab: the lab's name.
         students: the class.
         student: grade only this one.
+        settings: how many at once, where, with which limits.
+        collect_first: False to grade what is in the course folder already.
 
     Raises:
-        ClassroomError: the lab was never released, there is no such student, or nbgrader failed as a whole.
+        ClassroomError: the lab was never released, there is no such student, somebody else is grading, or
+            students' code cannot be jailed here and `Settings.jailed` does not say to go without.
     """
+    settings = settings or Settings()
     _check_released(layout, lab)
     if student is not None and student not in students:
         step = f"students: {', '.join(students)}"
         raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
+    _require_jail(settings)
+    notes: tuple[str, ...] = ()
+    if collect_first:
+        with stage("collect", "nbgrader"), nbgrader_api(layout) as api:
+            notes = _collect(layout, lab, api).notes
+    with locked(layout.hub / "course.lock", "working on this course"):
+        marked = mark_lab(
+            layout.course,
+            layout.course_id,
+            lab,
+            gradebook_url(layout.course),
+            lambda name: late_policy(layout.course, lab, name),
+            only=student,
+            settings=settings,
+        )
+    by_student = {one.student: one for one in marked}
+    shown = [
+        _with_outcome(found, by_student.get(found.student))
+        for found in read_marks(layout, [lab], students)
+        if student in (None, found.student)
+    ]
+    return GradeReport(lab, tuple(shown), notes, settings.jailed)
+
+
+def _require_jail(settings: Settings) -> None:
     jail = find_jail()
-    if isinstance(jail, NoJail):
+    if not settings.jailed:
         warn(
-            "students' code will run WITHOUT a sandbox, as your own user: "
-            f"{jail.reason}. Next: {jail.next_step}"
+            "students' code will run WITHOUT a sandbox, as your own user: it can read and change all you can"
         )
-    notes: dict[str, str] = {}
-    with nbgrader_api(layout) as api:
-        with stage("collect", "nbgrader"):
-            collected = _collect(layout, lab, api)
-        wanted = [name for name in collected.students if student in (None, name)]
-        for name in track(wanted, f"grade {lab}"):
-            result = api.autograde(lab, name)
-            log = api_log(layout, result)
-            note = _explain(layout, lab, name, log, ok=result["success"])
-            if note:
-                notes[name] = note
-        marks = read_marks(layout, [lab], students)
-    failed = {name for name in notes if not (layout.course / "autograded" / name / lab).is_dir()}
-    shown = tuple(
-        replace(
-            mark, status="failed" if mark.student in failed else mark.status, note=notes.get(mark.student, "")
-        )
-        for mark in marks
-        if student in (None, mark.student)
-    )
-    shown = tuple(replace(mark, score=None) if mark.status == "failed" else mark for mark in shown)
-    return GradeReport(lab, shown, collected.notes, not isinstance(jail, NoJail))
+    elif isinstance(jail, NoJail) and not settings.scheduler:
+        step = f"{jail.next_step}; or --unsafe-no-sandbox, if you trust every line that was submitted"
+        raise ClassroomError(f"students' code cannot be jailed here: {jail.reason}", next_step=step)
+
+
+def _with_outcome(found: Mark, marked: Marked | None) -> Mark:
+    """Add to a mark what this run has to say of it."""
+    if marked is None:
+        return found
+    if marked.status in ("failed", "not run"):
+        return replace(found, status=marked.status, score=None, note=marked.note)
+    return replace(found, note=marked.note)
 
 
 def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ...]:
@@ -149,7 +177,8 @@ def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ..
         for name in track(graded, f"feedback {lab}"):
             api_log(layout, api.generate_feedback(lab, name), f"the feedback for {name} was not written")
         api_log(layout, api.release_feedback(lab), "the feedback was not released")
-    return tuple(name for name in graded if any(layout.feedback(name).glob("*.html")))
+    given = open_desk(layout).given_feedback(layout.course_id, lab)
+    return tuple(name for name in graded if name in given)
 
 
 def _collect(layout: Layout, lab: str, api: Any) -> Collected:
@@ -162,48 +191,7 @@ def _collect(layout: Layout, lab: str, api: Any) -> Collected:
 
 
 def _check_released(layout: Layout, lab: str) -> None:
-    if not (layout.outbound / lab).is_dir():
-        there = sorted(path.name for path in layout.outbound.glob("*"))
+    if not (layout.release / lab).is_dir():
+        there = sorted(path.name for path in layout.release.glob("*"))
         step = f"labs: {', '.join(there)}" if there else f"run `{command('up')}` first: it releases the labs"
-        raise ClassroomError(f"the lab {lab} was not released", where=str(layout.outbound), next_step=step)
-
-
-def _explain(layout: Layout, lab: str, student: str, log: str, *, ok: bool) -> str:
-    """Return what an instructor should know about a graded submission, or how to mend one that failed."""
-    submitted = layout.course / "submitted" / student / lab
-    expected = {path.name for path in (layout.outbound / lab).glob("*.ipynb")}
-    given = {path.name for path in submitted.glob("*.ipynb")}
-    for name in sorted(expected - given):
-        other = f"; there is {', '.join(sorted(given - expected))}" if given - expected else ""
-        return f"{name} is missing{other}: ask {student} to submit it under its own name"
-    for name in sorted(expected & given):
-        broken = _broken(submitted / name, layout.outbound / lab / name)
-        if broken:
-            step = "fetch the lab again and copy the answers into it" if "lost" in broken else "save it"
-            return f"{name} {broken}: ask {student} to open it in JupyterLab, {step}, and submit again"
-    if not ok:
-        log_file = layout.hub / "grading.log"
-        return f"{last_line(log)[:160]}: see {log_file}"
-    gave_up = re.search(r"not run to its end: (.*)", log)
-    return gave_up.group(1) if gave_up else ""
-
-
-def _broken(path: Path, released: Path) -> str:
-    """Return what is wrong with a notebook file, compared with the one released, or nothing."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as trouble:
-        return f"is not a notebook ({trouble})"[:160]
-    cells = data.get("cells") if isinstance(data, dict) else None
-    if not isinstance(cells, list):
-        return "is not a notebook (it has no cells)"
-    lost = _tasks(json.loads(released.read_text(encoding="utf-8"))["cells"]) - _tasks(cells)
-    return f"has lost the cell {', '.join(sorted(lost))}" if lost else ""
-
-
-def _tasks(cells: list[Any]) -> set[str]:
-    """Return the names of the cells that students write in."""
-    found = (cell.get("metadata", {}).get("nbgrader", {}) for cell in cells if isinstance(cell, dict))
-    return {
-        str(marks.get("grade_id")) for marks in found if isinstance(marks, dict) and marks.get("solution")
-    }
+        raise ClassroomError(f"the lab {lab} was not released", where=str(layout.release), next_step=step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import json
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ class HubSettings:
         port: the public port on 127.0.0.1.
         hub_port: the hub's own port, behind the proxy.
         proxy_port: the port of the proxy's interface.
+        service_port: the port of the class's own service, behind the proxy.
+        course: the course.yaml.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         parent: the pid whose end ends the hub; 0 for none.
         title: what the login page says.
@@ -43,6 +46,8 @@ class HubSettings:
     port: int
     hub_port: int
     proxy_port: int
+    service_port: int
+    course: str
     idle_minutes: int
     parent: int
     title: str
@@ -101,10 +106,26 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
         f"nbgrader-{layout.course_id}": {"users": students},
     }
     see_and_stop = ["admin-ui", "list:users", "read:users:activity", "read:servers", "servers"]
-    c.JupyterHub.load_roles = [{"name": "instructor", "users": instructors, "scopes": see_and_stop}]
+    use_class = "access:services!service=class"
+    c.JupyterHub.load_roles = [
+        {"name": "instructor", "users": instructors, "scopes": see_and_stop},
+        {"name": "member", "users": [*students, *instructors], "scopes": [use_class]},
+    ]
+    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", use_class]
+    service = {"state": str(layout.state), "course": settings.course, "course_id": layout.course_id}
+    service["instructor"] = layout.instructor
+    c.JupyterHub.services = [
+        {
+            "name": "class",
+            "url": f"http://127.0.0.1:{settings.service_port}",
+            "command": [sys.executable, "-m", "fpgaclass.classroom.service"],
+            "environment": {CLASS_VARIABLE: str(layout.state), "FPGACLASS_SERVICE": json.dumps(service)},
+            "oauth_no_confirm": True,
+        }
+    ]
     if settings.idle_minutes:
         command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={settings.idle_minutes * 60}"]
-        c.JupyterHub.services = [{"name": "idle-culler", "command": command}]
+        c.JupyterHub.services.append({"name": "idle-culler", "command": command})
         scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
         c.JupyterHub.load_roles += [{"name": "culler", "services": ["idle-culler"], "scopes": scopes}]
     for module, argument in settings.extensions:

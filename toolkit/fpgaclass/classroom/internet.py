@@ -92,7 +92,7 @@ def _origin_form(head: bytes, method: str, path: str) -> bytes:
 
 async def _refuse(writer: asyncio.StreamWriter, status: int, why: str) -> None:
     body = f"{why}\n".encode()
-    head = f"HTTP/1.1 {status} Refused\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+    head = f"HTTP/1.1 {status} RefusedError\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
     writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
     try:
         await writer.drain()

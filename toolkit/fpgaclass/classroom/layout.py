@@ -26,7 +26,7 @@ class Layout:
         releases.json               what of each lab the students were given
         hub/                        the hub's database, secrets and log
         homes/<user>/               what each person sees as home; the instructor's holds the nbgrader course
-        exchange/<course>/          outbound/<lab>, inbound/<student>, feedback/<student>
+        exchange.db                 released labs, submissions with their receipts, feedback
         seats/<user>/               a person's scratch space, account files and server log
 
     Attributes:
@@ -79,22 +79,14 @@ class Layout:
         return self.home(self.instructor) / self.course_id
 
     @property
-    def exchange(self) -> Path:
-        """What nbgrader calls the exchange root, as the instructor sees it."""
-        return self.state / "exchange"
-
-    def inbound(self, student: str) -> Path:
-        """The box that only this student's server can write into."""
-        return self.exchange / self.course_id / "inbound" / student
-
-    def feedback(self, student: str) -> Path:
-        """The box that only this student's server can read from."""
-        return self.exchange / self.course_id / "feedback" / student
+    def release(self) -> Path:
+        """The students' version of each lab, as nbgrader made it."""
+        return self.course / "release"
 
     @property
-    def outbound(self) -> Path:
-        """Released labs, readable for every student."""
-        return self.exchange / self.course_id / "outbound"
+    def exchange_url(self) -> str:
+        """The exchange's database; ``FPGACLASS_EXCHANGE_DATABASE`` puts it elsewhere, such as PostgreSQL."""
+        return os.environ.get("FPGACLASS_EXCHANGE_DATABASE") or f"sqlite:///{self.state / 'exchange.db'}"
 
     def seat(self, user: str) -> Path:
         """Scratch space and log of a user's server."""

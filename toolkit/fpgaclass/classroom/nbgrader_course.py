@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fpgaclass.classroom.gradebook import URL_VARIABLE, gradebook_url, standings
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
 from fpgaclass.core import ClassroomError, digest_of
 from fpgaclass.course import Course, LatePolicy, release
 
 LATE_FILE = "late.json"
 """In the course folder: what lateness costs, for each lab."""
+EXCEPTIONS_FILE = "late_exceptions.json"
+"""In the course folder: lab -> student -> what lateness costs this one."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +89,19 @@ _SAFE_TAGS = (
 )
 
 
-def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = None) -> None:
+def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None) -> None:
     """Fill in nbgrader's configuration for the instructor's side.
 
     Args:
         c: a traitlets `Config`, or the ``c`` of an nbgrader_config.py.
         course: the course folder.
-        exchange: the exchange, as seen from here.
+        exchange: where it is, as `fpgaclass.classroom.exchange.open_exchange` reads it.
         timeout: seconds that one cell may run when it is graded.
     """
     c.CourseDirectory.root = str(course)
     c.CourseDirectory.course_id = course.name
-    c.Exchange.root = str(exchange)
-    c.ExchangeFactory.release_assignment = "fpgaclass.classroom.exchange.BoxRelease"
-    c.ExchangeFactory.collect = "fpgaclass.classroom.exchange.BoxCollect"
-    c.ExchangeFactory.release_feedback = "fpgaclass.classroom.exchange.BoxReleaseFeedback"
-    c.ExchangeCollect.check_owner = False  # the box tells who it is from
+    c.CourseDirectory.db_url = gradebook_url(course)
+    configure_exchange(c, exchange)
     c.Autograde.autograde_preprocessors = [
         "fpgaclass.classroom.execute.JailedExecute",
         "nbgrader.preprocessors.IgnorePattern",
@@ -114,9 +114,31 @@ def configure(c: Any, *, course: Path, exchange: Path, timeout: int | None = Non
     c.Autograde.exporter_class = "fpgaclass.classroom.execute.JailedExporter"
     c.OverwriteCells.add_missing_cells = True  # a deleted check counts, and fails
     c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.late.CourseLatePenalty"
+    c.GenerateFeedback.preprocessors = [
+        "fpgaclass.classroom.redact.HideTests",
+        "nbgrader.preprocessors.GetGrades",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     _show_safely(c)
     if timeout:
-        c.Execute.timeout = timeout
+        c.JailedExecute.timeout = timeout
+
+
+def configure_exchange(c: Any, url: str) -> None:
+    """Have nbgrader's steps, a student's or an instructor's, use the class's exchange."""
+    steps = {
+        "exchange": "HubExchange",
+        "fetch_assignment": "FetchAssignment",
+        "fetch_feedback": "FetchFeedback",
+        "release_assignment": "ReleaseAssignment",
+        "release_feedback": "ReleaseFeedback",
+        "list": "List",
+        "submit": "Submit",
+        "collect": "Collect",
+    }
+    for step, name in steps.items():
+        c.ExchangeFactory[step] = f"fpgaclass.classroom.exchange.plugins.{name}"
+    c.HubExchange.url = url
 
 
 def _show_safely(c: Any) -> None:
@@ -149,16 +171,18 @@ def nbgrader_api(layout: Layout) -> Iterator[Any]:
     from traitlets.config import Config
 
     config = Config()
-    configure(config, course=layout.course, exchange=layout.exchange)
-    old_path, here = os.environ.get("PATH", ""), Path.cwd()
+    configure(config, course=layout.course, exchange=f"{layout.state}#{layout.course_id}")
+    old, here = {name: os.environ.get(name, "") for name in ("PATH", "JUPYTER_PATH")}, Path.cwd()
     # nbgrader starts alembic by its name, and an environment that is not activated is not on PATH
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{old_path}"
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{old['PATH']}"
+    # pages of feedback find their formulas at the hub
+    os.environ["JUPYTER_PATH"] = f"{Path(__file__).parent / 'jupyter' / 'share'}:{old['JUPYTER_PATH']}"
     try:
         with locked(layout.hub / "course.lock", "working on this course"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's queries
             yield NbGraderAPI(CourseDirectory(config=config), config=config)
     finally:
-        os.environ["PATH"] = old_path
+        os.environ.update(old)
         os.chdir(here)
 
 
@@ -169,14 +193,14 @@ def ensure_course(layout: Layout, course: Course, students: Sequence[str]) -> tu
         ClassroomError: nbgrader refused a lab.
     """
     layout.course.mkdir(parents=True, exist_ok=True)
-    layout.outbound.mkdir(parents=True, exist_ok=True)
+    layout.release.mkdir(parents=True, exist_ok=True)
     wanted = [entry.name for entry in course.labs if entry.released]
     late = {entry.name: entry.late.model_dump() for entry in course.labs}
     before = read_json(layout.releases, {})
     digests = {name: _digest(course, name) for name in wanted}
     people = digest_of(*students)
     new = [
-        name for name in wanted if before.get(name) != digests[name] or not (layout.outbound / name).is_dir()
+        name for name in wanted if before.get(name) != digests[name] or not (layout.release / name).is_dir()
     ]
     if not new and before.get("students") == people:
         return ()
@@ -216,33 +240,26 @@ def release_lab(layout: Layout, course: Course, lab: str, api: Any) -> None:
 
 def read_marks(layout: Layout, labs: Sequence[str], students: Sequence[str]) -> tuple[Mark, ...]:
     """Read the gradebook: one mark for each student and lab."""
-    from nbgrader.api import Gradebook, MissingEntry
-
     marks = []
-    with Gradebook(f"sqlite:///{layout.course / 'gradebook.db'}", layout.course_id) as gradebook:
-        for lab in labs:
-            try:
-                most = float(gradebook.find_assignment(lab).max_score)
-            except MissingEntry:
-                most = 0.0
-            for student in students:
-                try:
-                    found = gradebook.find_submission(lab, student)
-                except MissingEntry:
-                    marks.append(Mark(student, lab, "missing", None, most))
-                    continue
-                penalty = float(sum(n.late_submission_penalty or 0 for n in found.notebooks))
-                when = found.timestamp.replace(tzinfo=UTC) if found.timestamp else None
-                status = "needs a person" if found.needs_manual_grade else "graded"
-                score = float(found.score) - penalty
-                marks.append(Mark(student, lab, status, score, most, penalty, when))
+    for lab in labs:
+        most, found = standings(gradebook_url(layout.course), lab)
+        for student in students:
+            one = found.get(student)
+            if one is None:
+                marks.append(Mark(student, lab, "missing", None, most))
+                continue
+            when = one.submitted.replace(tzinfo=UTC) if one.submitted else None
+            status = "needs a person" if one.waits else "graded"
+            marks.append(Mark(student, lab, status, one.score - one.penalty, most, one.penalty, when))
     return tuple(marks)
 
 
-def late_policy(course: Path, lab: str) -> LatePolicy:
-    """Return what lateness costs in a lab; nothing for a lab that the file does not know."""
-    rules = read_json(course / LATE_FILE, {})
-    return LatePolicy.model_validate(rules.get(lab, {}))
+def late_policy(course: Path, lab: str, student: str = "") -> LatePolicy:
+    """Return what lateness costs a student in a lab; nothing for a lab that the file does not know."""
+    rules = read_json(course / LATE_FILE, {}).get(lab, {})
+    return LatePolicy.model_validate(
+        rules | read_json(course / EXCEPTIONS_FILE, {}).get(lab, {}).get(student, {})
+    )
 
 
 def api_log(layout: Layout, result: dict[str, Any], failure: str = "") -> str:
@@ -269,6 +286,9 @@ def _ensure_gradebook(layout: Layout) -> None:
     """Make the gradebook whole or not at all: nbgrader takes three seconds, time enough for a Ctrl-C."""
     from nbgrader.api import Gradebook
 
+    if URL_VARIABLE in os.environ:
+        Gradebook(gradebook_url(layout.course), layout.course_id).close()
+        return
     path = layout.course / "gradebook.db"
     if path.exists():
         return

@@ -77,6 +77,11 @@ def load_roster(layout: Layout) -> tuple[User, ...]:
     return tuple(User(**entry) for entry in read_json(layout.roster, []))
 
 
+def members(layout: Layout) -> dict[str, Role]:
+    """Return everybody's role in the class, by login name."""
+    return {user.name: user.role for user in load_roster(layout)}
+
+
 def ensure_roster(layout: Layout, students: Sequence[str], instructors: Sequence[str]) -> tuple[Login, ...]:
     """Give everybody a login who has none yet, and return all logins.
 

@@ -1,4 +1,4 @@
-"""A seat of the class: a person's home, boxes of the exchange, scratch space, and the jail around them."""
+"""A seat of the class: a person's home, scratch space, and the jail around them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import User
 from fpgaclass.classroom.ways import Ways
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person
-
-EXCHANGE = "/srv/exchange"
-"""Where a jailed server sees the exchange."""
 
 SEAT_VARIABLE = "FPGACLASS_SEAT"
 """Set to "jailed" in a server of a class that uses jails: there, students' code never runs without one."""
@@ -40,17 +37,8 @@ def jailed_command(
     person = person_of(user)
     seat = layout.seat(user.name)
     mounts = [*jail.account_files(person, seat), Mount(layout.home(user.name), person.home, writable=True)]
-    course = f"{EXCHANGE}/{layout.course_id}"
     if user.role == "instructor":
-        mounts.append(Mount(layout.exchange, EXCHANGE, writable=True))
         mounts.append(Mount(layout.course, f"{person.home}/{layout.course_id}", writable=True))
-    else:
-        mounts += [
-            Mount(seat / "exchange", EXCHANGE, writable=True),  # nbgrader refuses a root it cannot write
-            Mount(layout.outbound, f"{course}/outbound"),
-            Mount(layout.feedback(user.name), f"{course}/feedback"),
-            Mount(layout.inbound(user.name), f"{course}/inbound", writable=True),
-        ]
     mounts += ways.mounts if ways else ()
     return jail.command(words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp")
 
@@ -76,7 +64,7 @@ When it has been graded, *Fetch Feedback* is in the same list.
 
 
 def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool = False) -> Path:
-    """Make a user's home, boxes and scratch space, each with the right owner; return the seat's folder.
+    """Make a user's home and scratch space, each with the right owner; return the seat's folder.
 
     Args:
         layout: the class.
@@ -86,26 +74,8 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool 
     """
     seat = layout.seat(user.name)
     if fresh:
-        for scratch in ("exchange", "tmp"):
-            shutil.rmtree(seat / scratch, ignore_errors=True)
-    own = [layout.home(user.name)]
-    view = seat / "exchange" / layout.course_id
-    if user.role == "student":
-        own.append(layout.inbound(user.name))
-        layout.feedback(user.name).mkdir(parents=True, exist_ok=True)
-        layout.outbound.mkdir(parents=True, exist_ok=True)
-    view.mkdir(parents=True, exist_ok=True)
-    boxes = {
-        "outbound": layout.outbound,
-        "inbound": layout.inbound(user.name),
-        "feedback": layout.feedback(user.name),
-    }
-    for name, box in boxes.items():
-        if isinstance(jail, Jail):
-            (view / name).mkdir(exist_ok=True)
-        else:
-            _ensure_link(view / name, box)
-    own += [seat / "tmp", seat / "exchange"]
+        shutil.rmtree(seat / "tmp", ignore_errors=True)
+    own = [layout.home(user.name), seat / "tmp"]
     if user.role == "instructor" and user.name != layout.instructor and isinstance(jail, NoJail):
         _ensure_link(layout.home(user.name) / layout.course_id, layout.course)
     uid = jail.host_uid(person_of(user)) if isinstance(jail, Jail) else os.getuid()

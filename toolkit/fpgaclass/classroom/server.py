@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def start(
     layout: Layout,
     port: int,
     *,
+    course: Path,
     title: str,
     seats: Seats,
     idle_minutes: int,
@@ -104,6 +105,7 @@ def start(
     Args:
         layout: the class, with its roster and folders made.
         port: the public port.
+        course: the course.yaml.
         title: what the login page says.
         seats: what each student's server may take and reach.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
@@ -117,11 +119,21 @@ def start(
 
     check_port(port)
     sweep(layout)
-    hub_port, proxy_port = _free_port(), _free_port()
+    hub, proxy, service = _free_ports(3)
     limits = Limits(seats.memory_gb, seats.cpus, seats.processes)
     parent = os.getpid() if tied else 0
     settings = HubSettings(
-        port, hub_port, proxy_port, idle_minutes, parent, title, limits, seats.internet, extensions
+        port,
+        hub,
+        proxy,
+        service,
+        str(course),
+        idle_minutes,
+        parent,
+        title,
+        limits,
+        seats.internet,
+        extensions,
     )
     words = {**asdict(settings), "state": str(layout.state), "course_id": layout.course_id}
     words["instructor"] = layout.instructor
@@ -253,9 +265,10 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
-    with _listen(0) as listener:
-        return int(listener.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """Return free ports, all held at once, so that they differ."""
+    with ExitStack() as stack:
+        return [int(stack.enter_context(_listen(0)).getsockname()[1]) for _ in range(count)]
 
 
 def _who_listens(port: int) -> str:

@@ -16,7 +16,8 @@ from jupyterhub.utils import wait_for_http_server
 from traitlets import Any as AnyTrait
 
 from fpgaclass.classroom.roster import User, load_roster
-from fpgaclass.classroom.seats import EXCHANGE, SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.classroom.seats import SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import Doors, Ways
 from fpgaclass.engine.sandbox import Jail
@@ -55,13 +56,12 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
         user = self._user()
         seat = self.layout.seat(user.name)
         jailed = isinstance(self.jail, Jail)
-        exchange = str(self.layout.exchange if user.role == "instructor" else seat / "exchange")
         env.update(
             USER=user.name,
             LOGNAME=user.name,
             SHELL="/bin/bash",
             HOME=f"/home/{user.name}" if jailed else str(self.layout.home(user.name)),
-            FPGACLASS_EXCHANGE=EXCHANGE if jailed else exchange,
+            FPGACLASS_EXCHANGE=f"http://127.0.0.1:{self.doors.hub_port}{SERVICE}api",
             FPGACLASS_COURSE=self.layout.course_id,
             JUPYTER_CONFIG_PATH=f"{CONFIG / user.role}:{CONFIG / 'common'}",
             JUPYTER_PATH=str(CONFIG / "share"),

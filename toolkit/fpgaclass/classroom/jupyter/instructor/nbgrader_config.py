@@ -1,4 +1,4 @@
-"""nbgrader for the instructor's server: the same course folder, exchange and jail as `fpgaclass grade`."""
+"""nbgrader for the instructor's server: the same course, exchange and jail as `fpgaclass grade`."""
 
 import os
 from pathlib import Path
@@ -8,5 +8,5 @@ from fpgaclass.classroom.nbgrader_course import configure
 configure(
     get_config(),  # type: ignore[name-defined]  # noqa: F821
     course=Path(os.environ["HOME"]) / os.environ["FPGACLASS_COURSE"],
-    exchange=Path(os.environ["FPGACLASS_EXCHANGE"]),
+    exchange=os.environ["FPGACLASS_EXCHANGE"],
 )
