@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpgaclass.classroom.classroom import Classroom, ClassStatus
 from fpgaclass.classroom.grading import Collected, GradeReport
+from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.roster import Login
 from fpgaclass.course import Course
+
+if TYPE_CHECKING:
+    from fpgaclass.classroom.service.glance import Glance
 
 __all__ = [
     "ClassStatus",
@@ -17,9 +22,11 @@ __all__ = [
     "GradeReport",
     "Login",
     "Mark",
+    "Settings",
     "collect",
     "down",
     "feedback",
+    "glance",
     "grade",
     "release",
     "status",
@@ -48,6 +55,11 @@ def status(course_path: Path | str, state: Path | str | None = None) -> ClassSta
     return _classroom(course_path, state).status()
 
 
+def glance(course_path: Path | str, state: Path | str | None = None) -> Glance:
+    """Return the class at a glance: each student's checks, submissions and marks, lab by lab."""
+    return _classroom(course_path, state).glance()
+
+
 def release(course_path: Path | str, lab: str, state: Path | str | None = None) -> None:
     """Give a lab to the students, again if it was given before."""
     _classroom(course_path, state).release(lab)
@@ -59,10 +71,16 @@ def collect(course_path: Path | str, lab: str, state: Path | str | None = None) 
 
 
 def grade(
-    course_path: Path | str, lab: str, student: str | None = None, state: Path | str | None = None
+    course_path: Path | str,
+    lab: str,
+    student: str | None = None,
+    state: Path | str | None = None,
+    *,
+    settings: Settings | None = None,
+    collect_first: bool = True,
 ) -> GradeReport:
     """Collect and grade a lab, for everybody or for one student."""
-    return _classroom(course_path, state).grade(lab, student)
+    return _classroom(course_path, state).grade(lab, student, settings=settings, collect_first=collect_first)
 
 
 def feedback(course_path: Path | str, lab: str, state: Path | str | None = None) -> tuple[str, ...]:

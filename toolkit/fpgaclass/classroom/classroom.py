@@ -11,17 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from fpgaclass.classroom import grading, server
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
+from fpgaclass.classroom.limits import find_limiter
 from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.seats import ensure_seat
 from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
 from fpgaclass.course import Course
 from fpgaclass.engine.sandbox import NoJail, find_jail
+
+if TYPE_CHECKING:
+    from fpgaclass.classroom.service.glance import Glance
 
 _COHORT = "fpgaclass.cohort.desk.hub"  # its page of seats, and cards for who has booked one
 _NEEDED = ("jupyterhub", "jupyterlab", "nbgrader", "configurable_http_proxy", "psutil", "ipykernel")
@@ -40,6 +45,7 @@ class ClassStatus:
         labs: the labs that were released.
         submissions: lab -> how many students have submitted it.
         separated: None if each server runs in a jail, else why not.
+        limits: what holds each server back from taking the whole machine.
     """
 
     course_id: str
@@ -50,6 +56,7 @@ class ClassStatus:
     labs: tuple[str, ...]
     submissions: dict[str, int]
     separated: str | None
+    limits: str
 
 
 class Classroom:
@@ -170,6 +177,7 @@ class Classroom:
             labs=labs,
             submissions=submitted,
             separated=jail.reason if isinstance(jail, NoJail) else None,
+            limits=str(find_limiter()),
         )
 
     def _submissions(self) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -190,6 +198,12 @@ class Classroom:
         """The login names of the students: those of the roster, or of the course before the first `up`."""
         users = load_roster(self.layout)
         return tuple(u.name for u in users if u.role == "student") if users else self.course.students
+
+    def glance(self) -> Glance:
+        """Return the class at a glance: each student's checks, submissions and marks, lab by lab."""
+        from fpgaclass.classroom.service.glance import Watcher
+
+        return Watcher(self.layout, self.course.path, open_desk(self.layout)).look(self.students)
 
     def release(self, lab: str) -> None:
         """Give a lab to the students, again if it was given before; what they have fetched stays theirs."""

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import card, classes, clone, cohort, firmware, labs, lease, machine, seats
+from fpgaclass.cli import card, classes, clone, cohort, firmware, glance, labs, lease, machine, seats
 from fpgaclass.cli.options import Json, program
 from fpgaclass.core import FpgaClassError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(glance.app)
 app.add_typer(labs.app)
 app.add_typer(firmware.app)
 app.add_typer(card.app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from typing import Annotated
 
@@ -45,6 +46,7 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
         print(f"{lab}: {found.submissions[lab]} of {len(found.students)} submitted")
     if found.separated:
         print(f"servers are not separated: {found.separated}")
+    print(f"limits: {found.limits}")
     print(f"state: {found.state}\nlog: {found.log}")
 
 
@@ -64,12 +66,31 @@ def collect(lab: Lab, course: CoursePath = None, state: State = None) -> None:
 def grade(
     lab: Lab,
     student: Annotated[str | None, typer.Option(help="Only this student.")] = None,
+    jobs: Annotated[int, typer.Option(help="Submissions at once; 0 for one a processor.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Run them on the workers of a Dask scheduler, tcp://host:8786.")
+    ] = None,
+    cell_seconds: Annotated[float, typer.Option(help="No cell may take longer.")] = 600,
+    again: Annotated[bool, typer.Option("--again", help="Grade what has not changed, too.")] = False,
+    no_collect: Annotated[bool, typer.Option("--no-collect", help="Grade what is there.")] = False,
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run students' code as yourself, unprotected.")
+    ] = False,
     course: CoursePath = None,
     state: State = None,
     as_json: Json = False,
 ) -> None:
-    """Collect and grade a lab; prints the marks."""
-    report = classroom.grade(find_class(course, state), lab, student, state)
+    """Collect and grade a lab, what has changed of it; prints the marks."""
+    settings = classroom.Settings(
+        jobs=jobs or os.cpu_count() or 1,
+        scheduler=scheduler,
+        jailed=not unsafe_no_sandbox,
+        cell_seconds=cell_seconds,
+        again=again,
+    )
+    report = classroom.grade(
+        find_class(course, state), lab, student, state, settings=settings, collect_first=not no_collect
+    )
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
     else:

@@ -46,6 +46,7 @@ def examine(port: int = 8000) -> list[Check]:
         _compiler(),
         _synthesis(),
         _sandbox(),
+        _limits(),
         _package("tensorflow", "training"),
         _package("pynq", "cards, real and virtual"),
         _package("jupyterhub", "the class"),
@@ -223,6 +224,15 @@ def _sandbox() -> Check:
         fix = "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
         return Check("bubblewrap", MISSING, "installed, but may not make namespaces", purpose, fix)
     return Check("bubblewrap", OK, "works", purpose)
+
+
+def _limits() -> Check:
+    from fpgaclass.classroom.limits import find_limiter
+
+    found = find_limiter()
+    fix = "run the class as root, or where systemd hands your user its control groups"
+    state = LIMITED if found.kind == "rlimit" else OK
+    return Check("limits", state, str(found), "keep one student from taking the whole machine", fix)
 
 
 def _package(name: str, purpose: str) -> Check:

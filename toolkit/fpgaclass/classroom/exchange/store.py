@@ -58,8 +58,13 @@ class Receipt:
 
     @property
     def when(self) -> datetime:
-        """The time it arrived."""
+        """The time it arrived, in UTC without a zone, as the gradebook has it."""
         return parse_time(self.timestamp)
+
+    @property
+    def when_utc(self) -> datetime:
+        """The time it arrived, with its zone."""
+        return self.when.replace(tzinfo=UTC)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""

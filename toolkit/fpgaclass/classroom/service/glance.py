@@ -168,7 +168,7 @@ class Watcher:
             cells = self._cells(student, lab, checks, saved, now)
             own = receipts.get(student, [])
             last = own[-1] if own else None
-            late = bool(last and due and last.when.replace(tzinfo=UTC) > due)
+            late = bool(last and due and last.when_utc > due)
             mark = marks.get((student, lab))
             rows.append(Row(student, cells, saved.at if saved else None, last, late, len(own), mark))
         return LabView(lab, checks, due, tuple(rows))

@@ -1,0 +1,78 @@
+"""`fpgaclass class status`: the class at a glance, in a terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fpgaclass import classroom
+from fpgaclass.cli.options import CoursePath, Json, State, find_class
+
+if TYPE_CHECKING:
+    from fpgaclass.classroom.service.glance import Glance, LabView, Row
+
+app = typer.Typer(name="class", help="The people of the class.", no_args_is_help=True)
+
+_SIGNS = {
+    "untouched": ("·", "dim"),
+    "passed": ("✓", "green"),
+    "failing": ("×", "yellow"),
+    "stuck": ("!", "bold red"),
+}
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `status` a verb of its own, also while it is the only one."""
+
+
+@app.command()
+def status(course: CoursePath = None, state: State = None, as_json: Json = False) -> None:
+    """Show who is where, who is stuck, what came in and what has been graded."""
+    glance = classroom.glance(find_class(course, state), state)
+    if as_json:
+        print(json.dumps(asdict(glance), indent=2, default=_plain))
+        return
+    console = Console()
+    for lab in glance.labs:
+        console.print(_table(glance, lab))
+        if lab.stuck:
+            console.print(f"stuck: {', '.join(lab.stuck)}", style="bold red")
+    console.print("As the notebooks were last saved: ✓ passes  × fails  ! stuck for ten minutes  · not run")
+
+
+def _table(glance: Glance, lab: LabView) -> Table:
+    due = lab.due.astimezone(ZoneInfo(glance.timezone)) if lab.due else None
+    title = f"{lab.name}: {lab.submitted} of {len(lab.rows)} submitted, {lab.graded} graded"
+    title += f", due {due:%a %d %b %H:%M} ({glance.timezone})" if due else ""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("student")
+    table.add_column(f"{len(lab.checks)} checks")
+    for heading in ("passing", "saved", "submitted", "mark"):
+        table.add_column(heading, justify="right")
+    for row in lab.rows:
+        cells = Text()
+        for cell in row.cells:
+            cells.append(*_SIGNS[cell])
+        table.add_row(row.student, cells, f"{row.passed}/{len(lab.checks)}", *_words(row, glance))
+    return table
+
+
+def _words(row: Row, glance: Glance) -> tuple[str, str, str]:
+    zone = ZoneInfo(glance.timezone)
+    saved = f"{row.saved.astimezone(zone):%d %b %H:%M}" if row.saved else ""
+    sent = f"{row.submitted.when_utc.astimezone(zone):%d %b %H:%M}" if row.submitted else ""
+    mark = f"{row.mark.score:g}/{row.mark.max_score:g}" if row.mark and row.mark.score is not None else ""
+    return saved, sent + (" late" if row.late else ""), mark
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
