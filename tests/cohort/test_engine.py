@@ -290,21 +290,23 @@ def test_a_process_that_lost_its_lock_cannot_write(course: Path, provider: Memor
         state.set(sleeper, "seat/ada", state="deleted")
 
 
-def test_three_hundred_students_are_bounded_by_the_api_not_by_us(course: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("students", [60, pytest.param(300, marks=pytest.mark.proof)])
+def test_a_large_class_is_bounded_by_the_api_not_by_us(course: Path, tmp_path: Path, students: int) -> None:
     """Below the limit (not one call refused), and near it: the state's fsyncs must not be what takes time."""
     rate = 40.0
-    (tmp_path / "r.csv").write_text("login\n" + "".join(f"s{n:03d}\n" for n in range(300)))
+    (tmp_path / "r.csv").write_text("login\n" + "".join(f"s{n:03d}\n" for n in range(students)))
     text = course.read_text().replace("hours: 40\n", "hours: 40\n  roster: r.csv\n")
     course.write_text(text.replace(", public_address: true, volume_gb: 20", ""))
     cloud = MemoryCloud(rate=rate)
     able = Capabilities(frozenset({"machine"}), calls_per_second=0.95 * rate, workers=16, poll_s=0.1)
     started = time.monotonic()
     done = verbs.apply(course, provider=MemoryProvider(cloud, able))
-    took = time.monotonic() - started
+    took, floor = time.monotonic() - started, len(cloud.calls) / rate
+    print(f"apply of {students}: {took:.1f} s (measured); the API's limit allows {floor:.1f} s at best")
     assert not done.failed
-    assert len(cloud.things) == 304
+    assert len(cloud.things) == students + 4
     assert cloud.throttled == 0
-    assert took < 1.25 * len(cloud.calls) / rate
+    assert took < 1.3 * floor + 0.5
 
 
 def test_costs_are_kept_for_what_was_made_and_gone(

@@ -82,7 +82,7 @@ def test_a_killed_host_is_made_anew(cohort: Callable[[int, int], Path]) -> None:
     assert _ssh(path, again.rows[0].address, "hostname") == "seat-student0"
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -> None:
     """The whole way: Ansible to the end, a second run changes nothing, a dead host is named, a gate."""
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,43 +13,6 @@ from fpgaclass.cohort.errors import BusyError, CohortError
 from fpgaclass.cohort.state import State
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
 from fpgaclass.cohort.writer import STALE_S, Writer
-
-
-def _postgres_programs() -> Path | None:
-    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    homes += [Path(found).parent] if found else []
-    return next((home for home in homes if (home / "initdb").exists()), None)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server of Debian's packages, on loopback, with a folder of its own."""
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
-    as_user: list[str] = []
-    if os.getuid() == 0:  # the server refuses to run as root
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        shutil.chown(folder, "postgres", "postgres")
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
-    run = {"cwd": folder, "check": True, "capture_output": True, "text": True}
-    subprocess.run(
-        [*as_user, str(programs / "initdb"), "-D", str(data), "-U", "course", "-A", "trust"], **run
-    )  # type: ignore[call-overload]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    start = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options]
-    subprocess.run([*start, "-w", "start"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    yield f"postgresql://course@127.0.0.1:{port}/postgres"
-    subprocess.run([*as_user, str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
