@@ -12,7 +12,7 @@ from fpgaclass.core import BusError, CardError, HungKernelError, InvalidInputErr
 READ_LATENCY = 48
 WRITE_LATENCY = 24
 WATCHDOG = 1_000_000
-_DONE, _BUDGET, _HUNG, _FAULT, _BROKEN = range(5)
+DONE, BUDGET, HUNG, FAULT, BROKEN = range(5)
 
 
 class Status(ctypes.Structure):
@@ -136,7 +136,7 @@ class KernelSimulator:
             HungKernelError: it moved nothing over its memory port for ``watchdog`` cycles.
             CardError: it broke the rules of AXI4 or called ``$fatal``.
         """
-        return self._check(self._lib.fk_run(self._handle, cycles, watchdog)) == _DONE
+        return self._check(self._lib.fk_run(self._handle, cycles, watchdog)) == DONE
 
     def run(self, max_cycles: int = 1 << 40, watchdog: int = WATCHDOG) -> int:
         """Let a started kernel run to its end and return its cycles.
@@ -163,12 +163,16 @@ class KernelSimulator:
         return int(self.status.run_cycles)
 
     def _check(self, outcome: int) -> int:
-        if outcome in (_DONE, _BUDGET):
-            return outcome
-        status = self.status
-        if outcome == _FAULT:
-            verb = "wrote to" if status.fault_is_write else "read from"
-            raise BusError(f"the kernel {verb} {status.fault_address:#x}, where nothing answers (AXI DECERR)")
-        if outcome == _HUNG:
-            raise HungKernelError("the kernel has stopped moving data and is not done")
-        raise CardError(f"the kernel broke: {self._lib.fk_message(self._handle).decode()}")
+        if outcome not in (DONE, BUDGET):
+            raise failure_of(outcome, self.status, self._lib.fk_message(self._handle).decode())
+        return outcome
+
+
+def failure_of(outcome: int, status: Status, message: str) -> CardError:
+    """Return the error that a run's outcome stands for."""
+    if outcome == FAULT:
+        verb = "wrote to" if status.fault_is_write else "read from"
+        return BusError(f"the kernel {verb} {status.fault_address:#x}, where nothing answers (AXI DECERR)")
+    if outcome == HUNG:
+        return HungKernelError("the kernel has stopped moving data and is not done")
+    return CardError(f"the kernel broke: {message}")

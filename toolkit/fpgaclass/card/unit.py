@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 from fpgaclass.card.design import Argument, KernelDesign, Link
 from fpgaclass.card.memory import CardMemory, Wiring
+from fpgaclass.card.netlist_simulator import NetlistSimulator
 from fpgaclass.card.simulator import WATCHDOG, KernelSimulator
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
@@ -37,7 +38,7 @@ class ComputeUnit:
         self,
         name: str,
         design: KernelDesign,
-        simulator: KernelSimulator,
+        simulator: KernelSimulator | NetlistSimulator,
         memory: CardMemory,
         link: Link,
         timeline: Timeline,
