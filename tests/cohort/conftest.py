@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from fpgaclass import cli
 
 COURSE = """\
 course_id: fpgaclass101
@@ -87,3 +93,33 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run([*start, "-w", "start"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     yield f"postgresql://course@127.0.0.1:{port}/postgres"
     subprocess.run([*as_user, str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """What it printed as JSON."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run the command line in this process, as ``fpgaclass`` would, where nobody can answer a question."""
+
+    def call(*words: object) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["fpgaclass", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        found = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 1, found.out, found.err)
+
+    return call

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fpgaclass import cli
 from fpgaclass.cohort.port import Capabilities
 from fpgaclass.cohort.providers.local import why_not
 from fpgaclass.cohort.testing import FakeAws, FakeOrchestrator, MemoryCloud, MemoryProvider
@@ -23,37 +20,7 @@ from fpgaclass.cohort.testing import FakeAws, FakeOrchestrator, MemoryCloud, Mem
 pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
 
 
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        """What it printed as JSON."""
-        return json.loads(self.out)
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process, as ``fpgaclass`` would, where nobody can answer a question."""
-
-    def call(*words: object) -> Said:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["fpgaclass", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        found = capsys.readouterr()
-        code = ended.value.code
-        return Said(code if isinstance(code, int) else 1, found.out, found.err)
-
-    return call
+Run = Callable[..., Any]
 
 
 def _provide(monkeypatch: pytest.MonkeyPatch, provider: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +16,16 @@ from fpgaclass.core import CourseError, InvalidInputError
 from fpgaclass.course.validated import Strict, read_yaml
 
 ProviderName = Literal["local", "aws", "infn", "openstack"]
-CohortName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=30)]
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
+
+
+def _cohort_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("a name is 2 to 30 of a-z, 0-9 and -, a letter first, since tags and hosts carry it")
+    return text
+
+
+CohortName = Annotated[str, AfterValidator(_cohort_name)]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 
 
