@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 from pynq.buffer import PynqBuffer
+
+from fpgaclass.core import InvalidInputError
 
 if TYPE_CHECKING:
     from fpgaclass.card.device import VirtualCard
@@ -35,13 +38,24 @@ class VirtualMemory:
         self.base_address: int = description["base_address"]
 
     def allocate(self, shape: Any, dtype: Any, **_: Any) -> VirtualBuffer:
-        """Return a buffer of that shape and type in this bank."""
+        """Return a buffer of that shape and type in this bank.
+
+        Raises:
+            InvalidInputError: a size is below 0.
+            MemoryError: the bank, or this machine, has no room.
+        """
         dtype = np.dtype(dtype)
-        size = int(np.prod(shape)) * dtype.itemsize
+        sizes = (shape,) if isinstance(shape, SupportsIndex) else tuple(shape)
+        if any(int(size) < 0 for size in sizes):
+            raise InvalidInputError(f"a buffer cannot have the shape {shape}")
+        size = math.prod(map(int, sizes)) * dtype.itemsize
         bo = self.device.memory.allocate(self.idx, size)
-        buffer = VirtualBuffer(
-            shape, dtype, buffer=bo.host, device=self.device, device_address=bo.address, bo=bo, coherent=False
-        )
+        known = {"device": self.device, "device_address": bo.address, "bo": bo, "coherent": False}
+        try:
+            buffer = VirtualBuffer(shape, dtype, buffer=bo.host, **known)
+        except BaseException:  # numpy refuses some shapes that have no bytes
+            self.device.memory.give_back(self.idx, bo)
+            raise
         buffer.memory = self
         return buffer
 

@@ -14,8 +14,10 @@ from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
 from fpgaclass.card.zynq_simulator import (
     ADDRESS,
+    DECODE_ERROR,
     DMACR,
     DMASR,
+    HALTED,
     INTERNAL_ERROR,
     LENGTH,
     MM2S,
@@ -24,8 +26,10 @@ from fpgaclass.card.zynq_simulator import (
 )
 from fpgaclass.core import CardError, HungKernelError
 
-# Someone who polls a transfer that cannot go on is told so after this long without a change.
+# Someone who polls what cannot change any more is told so after this long and this often: a look at the
+# registers now and then is not polling.
 _PATIENCE_S = 2.0
+_PATIENCE_POLLS = 200
 _NAMES = {MM2S: "MM2S", S2MM: "S2MM"}
 
 
@@ -65,6 +69,7 @@ class StreamUnit:
         self._turns = Turns(name)
         self._works = self._stuck = False
         self._changed = time.monotonic()
+        self._polls = 0
         self._runs = 0
         self._failure: CardError | None = None
         self._to_tell: list[str] = []
@@ -81,8 +86,8 @@ class StreamUnit:
         with self._turns.visit():
             value = self._simulator.dma_read(offset)
             self._after_clocks()
-            if offset in (MM2S + DMASR, S2MM + DMASR) and any(self._simulator.busy):
-                self._look(S2MM if offset >= S2MM else MM2S)
+            if offset in (MM2S + DMASR, S2MM + DMASR):
+                self._look(S2MM if offset >= S2MM else MM2S, value)
         self._end_access(started)
         return value
 
@@ -95,8 +100,7 @@ class StreamUnit:
             if offset in (MM2S + LENGTH, S2MM + LENGTH):
                 self._wiring.refresh()
             self._simulator.dma_write(offset, value)
-            self._changed, self._stuck = time.monotonic(), False
-            self._simulator.be_patient()
+            self._begin_anew()
             if self._simulator.busy != before:
                 self._timeline.add(Event("launch", self._link.dma_setup_s, "modelled", 1, self.name))
             self._after_clocks()
@@ -139,13 +143,22 @@ class StreamUnit:
 
     # From here on to be called with the simulator to oneself.
 
-    def _look(self, channel: int) -> None:
+    def _begin_anew(self) -> None:
+        self._changed, self._polls, self._stuck = time.monotonic(), 0, False
+        self._simulator.be_patient()
+
+    def _look(self, channel: int, status: int) -> None:
         """Let time pass for someone who waits; tell them if that is of no use."""
-        if not self._stuck:
+        failed = bool(status & HALTED and status & (INTERNAL_ERROR | DECODE_ERROR))
+        if not failed and not any(self._simulator.busy):
+            return
+        self._polls += 1
+        if not failed and not self._stuck:
             self._wake()
-        elif time.monotonic() - self._changed > _PATIENCE_S:
-            self._changed = time.monotonic()
-            self._failure = self._explain(channel)
+        elif self._polls > _PATIENCE_POLLS and time.monotonic() - self._changed > _PATIENCE_S:
+            self._failure = self._explain(channel, failed)
+            self._begin_anew()
+            self._stuck = True
 
     def _wake(self) -> None:
         if not self._works:
@@ -200,9 +213,13 @@ class StreamUnit:
             what = f"was sent a packet longer than the {length:,} bytes that it was to receive (DMAIntErr)"
         return f"{name} {what}; it has halted until a reset (DMACR bit 2)"
 
-    def _explain(self, channel: int) -> HungKernelError:
+    def _explain(self, channel: int, failed: bool) -> HungKernelError:
         sending, receiving = self._simulator.busy
-        if channel == S2MM and receiving and not sending:
+        if failed:
+            why = (
+                f"its {_NAMES[channel]} channel has halted after an error, and only a reset lets it run again"
+            )
+        elif channel == S2MM and receiving and not sending:
             why = "the receiving channel waits and nothing is being sent"
         elif channel == MM2S and sending and not receiving:
             why = "the sending channel waits for room, and nothing receives the results"
@@ -210,8 +227,8 @@ class StreamUnit:
             why = "neither channel moves"
         return HungKernelError(
             f"{self.name}/axi_dma_0 hangs: {why}. Registers: {self._registers()}",
-            next_step="start the other channel's transfer, or reset the DMA: axi_dma_0.write(0, 4), then "
-            "sendchannel.start() and recvchannel.start()",
+            next_step=("" if failed else "start the other channel's transfer, or ")
+            + "reset the DMA: axi_dma_0.write(0, 4), then sendchannel.start() and recvchannel.start()",
         )
 
     def _registers(self) -> str:
