@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -160,6 +160,27 @@ def _points(grade: Any) -> float:
     return 0.0 if best is None else float(best + (grade.extra_credit or 0.0))
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A submission whose marks are to be written.
+
+    Attributes:
+        student: the login name.
+        submitted: when, in UTC without a zone.
+        notebooks: name -> the executed notebook; one that is missing gets no points.
+        late: what lateness costs.
+        digest: of what was graded.
+        note: what the instructor should know.
+    """
+
+    student: str
+    submitted: datetime | None
+    notebooks: Mapping[str, dict[str, Any]]
+    late: LatePolicy
+    digest: str
+    note: str
+
+
 class Writer:
     """The one writer of a lab's marks.
 
@@ -221,43 +242,22 @@ class Writer:
         with self._engine.connect() as db:
             return {row.student: Graded(row.digest, row.note, row.times) for row in db.execute(chosen)}
 
-    def write(
-        self,
-        student: str,
-        submitted: datetime | None,
-        notebooks: Mapping[str, dict[str, Any]],
-        late: LatePolicy,
-        digest: str,
-        note: str,
-    ) -> None:
-        """Write the marks of a submission, and that it was graded, in one transaction.
-
-        Args:
-            student: the login name.
-            submitted: when, in UTC without a zone.
-            notebooks: name -> the executed notebook; one that is missing gets no points.
-            late: what lateness costs.
-            digest: of what was graded.
-            note: what the instructor should know.
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write the marks of some submissions, and that they were graded, in one transaction.
 
         Raises:
-            ClassroomError: the gradebook cannot be written.
+            ClassroomError: the gradebook cannot be written; none of them was.
         """
         try:
             with self._engine.begin() as db:
-                self._write(db, student, submitted, notebooks, late)
-                self._tick(db, student, digest, note)
+                for entry in entries:
+                    self._write(db, entry)
+                    self._tick(db, entry.student, entry.digest, entry.note)
         except sql.exc.SQLAlchemyError as trouble:
             raise _unusable(str(self._engine.url.render_as_string()), trouble) from trouble
 
-    def _write(
-        self,
-        db: Any,
-        student: str,
-        submitted: datetime | None,
-        notebooks: Mapping[str, dict[str, Any]],
-        late: LatePolicy,
-    ) -> None:
+    def _write(self, db: Any, entry: Entry) -> None:
+        student, submitted = entry.student, entry.submitted
         if student not in self._known:
             db.execute(sql.insert(_student).values(id=student))
             self._known.add(student)
@@ -269,8 +269,8 @@ class Writer:
             seconds = max(0.0, (submitted - self.due - (extension or timedelta())).total_seconds())
         for name, notebook_id in self._notebooks.items():
             row = rows.get(notebook_id) or self._new_notebook(db, number, notebook_id, name)
-            score = self._marks(db, row, name, notebooks.get(name))
-            penalty = min(max(0.0, late.penalty(score, seconds)), score) if seconds > 0 else None
+            score = self._marks(db, row, name, entry.notebooks.get(name))
+            penalty = min(max(0.0, entry.late.penalty(score, seconds)), score) if seconds > 0 else None
             change = sql.update(_submitted_notebook).where(_submitted_notebook.c.id == row)
             db.execute(change.values(late_submission_penalty=penalty))
 

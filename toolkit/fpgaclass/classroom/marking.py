@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import fpgaclass
-from fpgaclass.classroom.gradebook import Writer, open_writer
+from fpgaclass.classroom.gradebook import Entry, Writer, open_writer
 from fpgaclass.classroom.masters import given_files, load_masters
 from fpgaclass.classroom.rules import shorten
 from fpgaclass.core import ClassroomError, digest_of, track
@@ -173,16 +173,25 @@ class _Marking:
 
     def _execute(self, waiting: dict[str, _Submission]) -> None:
         """Run all notebooks, and write each submission's marks as soon as its last one is done."""
-        done: dict[str, dict[str, Outcome]] = {student: {} for student in waiting}
         total = sum(len(submission.restored) for submission in waiting.values())
-        outcomes = run_jobs(
+        for _ in track(self._written(waiting), f"grade {self._lab}", total=total):
+            pass
+
+    def _written(self, waiting: dict[str, _Submission]) -> Iterator[str]:
+        done: dict[str, dict[str, Outcome]] = {student: {} for student in waiting}
+        for batch in run_jobs(
             self._jobs(waiting), at_once=self._settings.jobs, scheduler=self._settings.scheduler
-        )
-        for (student, name), outcome in track(outcomes, f"grade {self._lab}", total=total):
-            done[student][name] = outcome
-            submission = waiting[student]
-            if len(done[student]) == len(submission.restored):
-                self._marked.append(self._finish(submission, done.pop(student)))
+        ):
+            entries = []
+            for (student, name), outcome in batch:
+                done[student][name] = outcome
+                submission = waiting[student]
+                if len(done[student]) == len(submission.restored):
+                    entry = self._finish(submission, done.pop(student))
+                    entries += [entry] if entry else []
+            if entries:  # what came while the last ones were written is written together
+                self._book.write(entries)
+            yield from (student for (student, _), _ in batch)
 
     def _jobs(self, waiting: dict[str, _Submission]) -> Iterator[tuple[tuple[str, str], Job]]:
         modules = tuple(dict.fromkeys(m for master in self._masters.values() for m in master.modules))
@@ -205,21 +214,24 @@ class _Marking:
                     ),
                 )
 
-    def _finish(self, submission: _Submission, outcomes: dict[str, Outcome]) -> Marked:
+    def _finish(self, submission: _Submission, outcomes: dict[str, Outcome]) -> Entry | None:
+        """Write a submission's files, and return what the gradebook is to say."""
         student, note = submission.student, submission.note
         seconds = sum(outcome.seconds for outcome in outcomes.values())
         broken = next((o.trouble for o in outcomes.values() if o.trouble and not o.cells), "")
         if broken:
             step = f"run `fpgaclass grade {self._lab}` again"
-            return Marked(student, "not run", f"the machine failed, not {student}: {broken}. Next: {step}")
+            why = f"the machine failed, not {student}: {broken}. Next: {step}"
+            self._marked.append(Marked(student, "not run", why))
+            return None
         notebooks = {}
         for name, outcome in outcomes.items():
             notebooks[name] = graft(submission.restored[name], outcome)
             note = "; ".join(filter(None, [note, outcome.gone or outcome.trouble]))
         self._write_files(submission, notebooks)
+        self._marked.append(Marked(student, "graded", note, seconds))
         when = read_timestamp(submission.folder)
-        self._book.write(student, when, notebooks, self._late(student), submission.digest, note)
-        return Marked(student, "graded", note, seconds)
+        return Entry(student, when, notebooks, self._late(student), submission.digest, note)
 
     def _write_files(self, submission: _Submission, notebooks: dict[str, dict[str, Any]]) -> None:
         """Put the graded notebooks where nbgrader's formgrader and feedback look for them, all at once."""

@@ -15,8 +15,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 def run_jobs(
     jobs: Iterable[tuple[Key, Job]], *, at_once: int = 1, scheduler: str | None = None
-) -> Iterator[tuple[Key, Outcome]]:
-    """Run jobs, and yield what became of each as it is done; few wait in memory at a time.
+) -> Iterator[list[tuple[Key, Outcome]]]:
+    """Run jobs, and yield what became of those that are done, together; few wait in memory at a time.
 
     Args:
         jobs: (a key, the job).
@@ -32,7 +32,7 @@ def run_jobs(
         return
     with ThreadPoolExecutor(max(1, at_once)) as pool:
         try:
-            yield from _bounded(jobs, pool, at_once + 1)
+            yield from _bounded(jobs, pool, 2 * at_once + 2)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -40,7 +40,7 @@ def run_jobs(
 
 def _bounded(
     jobs: Iterable[tuple[Key, Job]], pool: ThreadPoolExecutor, most: int
-) -> Iterator[tuple[Key, Outcome]]:
+) -> Iterator[list[tuple[Key, Outcome]]]:
     waiting: dict[Future[Outcome], Key] = {}
     for key, job in jobs:
         waiting[pool.submit(execute_job, job)] = key
@@ -50,13 +50,12 @@ def _bounded(
         yield from _done(waiting)
 
 
-def _done(waiting: dict[Future[Outcome], Key]) -> Iterator[tuple[Key, Outcome]]:
+def _done(waiting: dict[Future[Outcome], Key]) -> Iterator[list[tuple[Key, Outcome]]]:
     finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in finished:
-        yield waiting.pop(future), future.result()
+    yield [(waiting.pop(future), future.result()) for future in finished]
 
 
-def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[tuple[Key, Outcome]]:
+def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[list[tuple[Key, Outcome]]]:
     try:
         from distributed import Client, as_completed  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as missing:
@@ -83,5 +82,5 @@ def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[tuple[
                 outcome = Outcome.from_bytes(future.result())
             except Exception as trouble:
                 outcome = Outcome((), trouble=f"its worker failed: {trouble}"[:300])
-            yield waiting.pop(future.key), outcome
+            yield [(waiting.pop(future.key), outcome)]
             future.release()
