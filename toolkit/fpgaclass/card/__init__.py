@@ -15,8 +15,11 @@ from fpgaclass.card.measurement import Measurement, Timing
 from fpgaclass.card.measuring import measure
 from fpgaclass.card.registration import ensure_registered
 from fpgaclass.card.sharing import Holder, hold, let_go, lock_folder, queue_of
+from fpgaclass.card.showing import show
 from fpgaclass.card.simulator import KernelSimulator
 from fpgaclass.card.toolchain import find_compiler, find_verilator
+from fpgaclass.card.tracing import trace
+from fpgaclass.card.waveform import Waveform
 from fpgaclass.card.xclbin import VirtualXclbin, write_xclbin
 from fpgaclass.card.zynq_bitfile import VirtualBit, write_bit
 from fpgaclass.card.zynq_simulator import StreamSimulator
@@ -40,6 +43,7 @@ __all__ = [
     "VirtualCard",
     "VirtualXclbin",
     "VirtualZynq",
+    "Waveform",
     "compare",
     "compile_kernel",
     "find_compiler",
@@ -52,6 +56,8 @@ __all__ = [
     "queue_of",
     "read_design",
     "read_runs",
+    "show",
+    "trace",
     "write_bit",
     "write_xclbin",
 ]

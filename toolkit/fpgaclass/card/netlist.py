@@ -24,8 +24,12 @@ _PASSES = "proc; flatten; opt_expr; opt_clean"
 _Bit = int | str
 
 
-def compile_netlist(design: KernelDesign) -> Path:
+def compile_netlist(design: KernelDesign, *, watched: bool = False) -> Path:
     """Write a kernel as a Python program, kept under the digest of all that it is made of; return its path.
+
+    Args:
+        design: the kernel.
+        watched: show the named nets of the top two levels too, for waveforms.
 
     Raises:
         ToolMissingError: there is no yosys.
@@ -33,7 +37,9 @@ def compile_netlist(design: KernelDesign) -> Path:
     """
     yosys = find_yosys()
     here = [Path(__file__), Path(__file__).with_name("netlist_cells.py")]
-    digest = digest_of(design.digest, *here, _PASSES, " ".join(yosys.command), version_of(yosys.command))
+    digest = digest_of(
+        design.digest, str(watched), *here, _PASSES, " ".join(yosys.command), version_of(yosys.command)
+    )
     target = cache_directory("netlists") / digest
     if not (target / PROGRAM).is_file():
         with stage(f"simulator of {design.name} in Python", yosys.name), atomic_directory(target) as out:
@@ -44,7 +50,7 @@ def compile_netlist(design: KernelDesign) -> Path:
             command = [*yosys.command, "-q", "-p", f"{script} write_json netlist.json"]
             run_tool(command, cwd=out, log=out / "yosys.log", timeout=3600)
             module = json.loads((out / "netlist.json").read_text())["modules"][design.name]
-            (out / PROGRAM).write_text(Program(module).text())
+            (out / PROGRAM).write_text(Program(module, watched=watched).text())
             for name in (*design.sources, "netlist.json"):
                 (out / name).unlink()
     return target / PROGRAM
@@ -55,9 +61,11 @@ class Program:
 
     Args:
         module: the flattened top module, as in yosys' JSON.
+        watched: also show the named nets of the top two levels.
     """
 
-    def __init__(self, module: Mapping[str, Any]) -> None:
+    def __init__(self, module: Mapping[str, Any], *, watched: bool = False) -> None:
+        self._watched = watched
         self._cells = {name: cell for name, cell in module["cells"].items() if cell["type"] not in IGNORED}
         self._memories: Mapping[str, Mapping[str, int]] = module.get("memories", {})
         self._ports: Mapping[str, Mapping[str, Any]] = module["ports"]
@@ -80,6 +88,9 @@ class Program:
         for position, name in enumerate(self._in_order()):
             self._compute(f"w{position}", self._cells[name])
         shown = [self._read(self._ports[name]["bits"]) for name in outputs]
+        for name in self._inner() if self._watched else ():
+            outputs.append(name)
+            shown.append(self._read(self._net(name)))
         shown += [self._read(self._net(name)) for name in _BOUNDS]
         following = [self._next(position, cell) for position, cell in enumerate(registers)]
         writes = [line for cell in self._cells.values() for line in self._write(cell)]
@@ -87,7 +98,7 @@ class Program:
         head = [
             f"INPUTS = {tuple(inputs)!r}",
             f"OUTPUTS = {(*outputs, *_BOUNDS)!r}",
-            f"WIDTHS = { {name: len(self._ports[name]['bits']) for name in (*inputs, *outputs)}!r}",
+            f"WIDTHS = { {name: len(self._net(name)) for name in (*inputs, *outputs, *_BOUNDS)}!r}",
             "",
             "def make():",
             *(f"    {self._memory(name)} = {self._contents(name)!r}" for name in self._memories),
@@ -112,6 +123,18 @@ class Program:
         if name not in self._nets:
             raise BuildError(f"the top module has no net {name}, from which cycles are counted")
         return list(self._nets[name]["bits"])
+
+    def _inner(self) -> list[str]:
+        """Return the named nets inside, down to those of the modules in the top."""
+        return [
+            name
+            for name, net in sorted(self._nets.items())
+            if not net["hide_name"]
+            and name not in (*self._ports, *_BOUNDS)
+            and name.count(".") < 2
+            and "[" not in name
+            and any(bit in self._source for bit in net["bits"])
+        ]
 
     def _in_order(self) -> list[str]:
         """Return the cells that compute something, each after those whose outputs it needs."""

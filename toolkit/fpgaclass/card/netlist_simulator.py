@@ -6,7 +6,7 @@ same dice, the same refusals. Tests hold the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class NetlistSimulator:
     Args:
         program: what ``compile_netlist`` wrote.
         read_latency: as for ``KernelSimulator``, and so on.
+
+    Attributes:
+        widths: bits of each input and output.
+        watcher: called in each clock with its number and the values of ``inputs`` and ``outputs``.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class NetlistSimulator:
         self._state, clock = made["make"]()
         self._clock: _Clock = clock
         self._pins = Pins(made["INPUTS"], made["OUTPUTS"])
+        self.widths: dict[str, int] = made["WIDTHS"]
+        self.watcher: Callable[[int, Sequence[int], Sequence[int]], None] | None = None
         self._reset_position = self._pins.inputs["ap_rst_n"]
         self._stop_on_fault = stop_on_fault
         self._now = self._begun = 0
@@ -159,6 +165,16 @@ class NetlistSimulator:
         return self.cycles
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the kernel's inputs."""
+        return tuple(self._pins.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it shows: its outputs, and its nets where the program is a watched one."""
+        return tuple(self._pins.out)
+
+    @property
     def status(self) -> Status:
         """Counters as of now."""
         self._status.now = self._now
@@ -181,6 +197,8 @@ class NetlistSimulator:
         """Run one clock and return what the kernel showed before its edge."""
         self._bus.drive(self._now)
         shown, self._state = self._clock(self._state, tuple(self._pins.values))
+        if self.watcher is not None:
+            self.watcher(self._now, self._pins.values, shown)
         self._count_run(shown[-2], shown[-1])
         if self._pins.values[self._reset_position]:
             self._bus.transfer(shown)

@@ -1,0 +1,122 @@
+"""The system that an overlay makes, as a picture: host, link, memory banks, kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fpgaclass.card.kinds import kind_of
+from fpgaclass.core import InvalidInputError
+
+if TYPE_CHECKING:
+    from fpgaclass.core.figure import DescribedFigure
+
+_HOST, _CARD, _BANK, _UNIT = "#DDEBF7", "#F2F2F2", "#FCE4C4", "#D5EFE3"
+_LINES = {"to": "#0072B2", "from": "#D55E00", "registers": "#666666"}
+
+
+def show(overlay: Any) -> DescribedFigure:
+    """Draw the host, the link, the banks and the kernels of an overlay, and how they are connected.
+
+    Args:
+        overlay: a ``pynq.Overlay``, on a virtual device or a real one.
+
+    Returns:
+        A matplotlib figure; its ``alt_text`` says in words what it shows.
+
+    Raises:
+        InvalidInputError: it is not an overlay.
+
+    Example:
+        >>> show(overlay)  # doctest: +SKIP
+    """
+    from fpgaclass.core.figure import DescribedFigure
+
+    device, blocks = getattr(overlay, "device", None), getattr(overlay, "ip_dict", None)
+    if device is None or not isinstance(blocks, Mapping):
+        raise InvalidInputError(f"{type(overlay).__name__} is not an overlay", next_step="pynq.Overlay(...)")
+    units = _units(blocks)
+    banks = [bank for bank in overlay.mem_dict.values() if bank.get("used") and not bank.get("streaming")]
+    rows = max(len(units), len(banks), 1)
+    figure = DescribedFigure(figsize=(9.5, 1.9 + 1.0 * rows), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlim=(0, 100), ylim=(-rows * 10 - 3, 13))
+    axes.axis("off")
+    bottom = -rows * 10 - 1
+    _box(axes, 1, bottom, 15, 7 - bottom, _HOST, "host\nPython, pynq")
+    kind = kind_of(device)
+    _box(axes, 34, bottom, 65, 7 - bottom, _CARD, "")
+    axes.text(36, 9, f"{device.tag}: {device.name} ({kind})", fontsize=10, va="center")
+    link = getattr(device, "link", None)
+    words = f"{link.name}\nmodelled" if link is not None else "the card's\nown link"
+    _arrow(axes, 16, 2, 34, 2, "to")
+    _arrow(axes, 34, -1, 16, -1, "from")
+    axes.text(25, 3, words, ha="center", va="bottom", fontsize=9)
+    axes.text(25, -2.5, "buffers, registers", ha="center", va="top", fontsize=8, color="#444444")
+    places = {}
+    for row, bank in enumerate(banks):
+        places[bank["tag"]] = -row * 10 - 3
+        size = (
+            f"{bank['size'] / 2**30:,.3g} GiB" if bank["size"] >= 2**28 else f"{bank['size'] // 1024:,} KiB"
+        )
+        _box(axes, 37, -row * 10 - 7, 20, 8, _BANK, f"{bank['tag']}\n{size} at {bank['base_address']:#x}")
+    sentences = []
+    for row, unit in enumerate(units):
+        middle = -row * 10 - 3
+        label = f"{unit['name']}\nregisters at {unit['phys_addr']:#x}"
+        _box(axes, 73, middle - 4, 25, 8, _UNIT, label)
+        sentences.append(_connect(axes, unit, middle, places, banks))
+    clocks = [
+        f"{clock['frequency']:g} MHz" for clock in (getattr(overlay, "clock_dict", None) or {}).values()
+    ]
+    if clocks:
+        axes.text(98, 9, f"kernel clock {clocks[0]}", ha="right", va="center", fontsize=9)
+    tags = ", ".join(bank["tag"] for bank in banks) or "no memory bank"
+    figure.alt_text = (
+        f"The {kind} device {device.tag} behind {words.replace(chr(10), ', ')}: the host reaches {tags} "
+        f"through buffers and {len(units)} blocks through registers. {' '.join(sentences)}"
+    )
+    return figure
+
+
+def _units(blocks: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what has registers, once each: a DMA may also have a short name."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, block in sorted(blocks.items(), key=lambda item: -len(item[0])):
+        if "phys_addr" in block and "processing_system" not in str(block.get("type", "")):
+            found.setdefault(int(block["phys_addr"]), dict(block, name=name))
+    return sorted(found.values(), key=lambda unit: str(unit["name"]))
+
+
+def _connect(
+    axes: Any, unit: Mapping[str, Any], middle: float, places: Mapping[str, float], banks: list[Any]
+) -> str:
+    """Draw the lines from a block to its banks; say them in words."""
+    registers: Mapping[str, Any] = unit.get("registers") or {}
+    pointers = {name: one["memory"] for name, one in registers.items() if one.get("memory") in places}
+    if not pointers and banks and "dma" in unit["name"]:
+        pointers = dict.fromkeys(("mm2s", "s2mm"), banks[0]["tag"])
+    for offset, (name, tag) in enumerate(pointers.items()):
+        height = middle + 2 - 2.6 * offset
+        into = "out" in name or name == "s2mm"
+        kind = "from" if into else "to"
+        ends = (73.0, height, 57.0, places[tag] + 2 - 2.6 * offset)
+        _arrow(axes, *(ends if into else (ends[2], ends[3], ends[0], ends[1])), kind)
+        x, y = 73 - 16 * 0.25, height + (places[tag] + 2 - 2.6 * offset - height) * 0.25
+        ground = {"facecolor": _CARD, "edgecolor": "none", "pad": 0.8}
+        axes.text(x, y, name, ha="center", va="center", fontsize=8, bbox=ground)
+    wires = ", ".join(f"{name} in {tag}" for name, tag in pointers.items())
+    return f"{unit['name']} has {wires}." if wires else f"{unit['name']} has registers only."
+
+
+def _box(axes: Any, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    style: dict[str, Any] = {"facecolor": colour, "edgecolor": "#333333", "linewidth": 0.8}
+    axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=1", **style))
+    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=9)
+
+
+def _arrow(axes: Any, x: float, y: float, to_x: float, to_y: float, kind: str) -> None:
+    style = {"arrowstyle": "-|>", "color": _LINES[kind], "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=style)

@@ -1,0 +1,104 @@
+"""A call with its waveforms: every clock of a kernel written down, as a VCD file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from fpgaclass.card.design import KernelDesign
+from fpgaclass.card.memory import CardMemory
+from fpgaclass.card.netlist import compile_netlist
+from fpgaclass.card.netlist_simulator import NetlistSimulator
+from fpgaclass.card.simulator import WATCHDOG
+from fpgaclass.card.waveform import Waveform
+from fpgaclass.core import InvalidInputError
+
+_PS = 1_000_000
+
+
+def trace(kernel: Any, *args: Any, path: str | Path | None = None) -> Waveform:
+    """Call a kernel of a virtual card and write down all that moves, clock by clock.
+
+    It is the call ``kernel.call(*args)`` with the same results in the card's memory and the same clocks, on
+    the kernel's netlist in Python (some ten thousand clocks a second: a few hundred events, not a million).
+
+    Args:
+        kernel: a compute unit of an overlay on a virtual card, such as ``overlay.krnl_rtl_1``.
+        args: as for its ``call``.
+        path: of the VCD file; a new file in the temporary folder when None.
+
+    Returns:
+        The waveforms of the run, from some clocks before its start to its end: ports, and the named nets of
+        the shell. They are written for a run that fails, too: their path is in a note of the error.
+
+    Raises:
+        InvalidInputError: it is not a kernel of a virtual card, or the arguments do not fit.
+        ToolMissingError: there is no yosys, or no pyvcd.
+        BusError, HungKernelError, CardError: as from ``call``.
+
+    Example:
+        >>> trace(overlay.krnl_rtl_1, x, y, x.size, y.size).plot()  # doctest: +SKIP
+    """
+    device = getattr(kernel, "device", None)
+    design, memory = getattr(device, "design", None), getattr(device, "memory", None)
+    signature = getattr(kernel, "signature", None)
+    if not (isinstance(design, KernelDesign) and isinstance(memory, CardMemory) and signature):
+        what = "waveforms are of kernels of a virtual card that can be called"
+        raise InvalidInputError(what, next_step="trace(overlay.krnl_rtl_1, ...)")
+    try:
+        values = list(signature.bind(*args).args)
+    except TypeError as error:
+        raise InvalidInputError(f"the arguments do not fit {design.name}{signature}: {error}") from error
+    numbers = [int(getattr(value, "device_address", value)) for value in values]
+    simulator = NetlistSimulator(compile_netlist(design, watched=True))
+    wired = {argument.bank for argument in design.arguments if argument.bank is not None}
+    for allocation in memory.allocations(wired):
+        simulator.map(allocation.address, allocation.device)
+    target = Path(path) if path is not None else Path(tempfile.mkstemp(suffix=".vcd")[1])
+    with target.open("w") as file:
+        _write(simulator, file, design, numbers, target)
+    return Waveform.read(target)
+
+
+def _write(
+    simulator: NetlistSimulator, file: IO[str], design: KernelDesign, numbers: Sequence[int], path: Path
+) -> None:
+    from vcd import VCDWriter
+
+    with VCDWriter(file, timescale="1 ps", comment="fpgaclass: simulated clock by clock") as writer:
+        simulator.watcher = _watcher(simulator, writer, _PS / design.clock_mhz)
+        try:
+            simulator.idle(1)
+            for argument, number in zip(design.arguments, numbers, strict=True):
+                for shift in range(0, argument.size, 4):
+                    simulator.write(argument.offset + shift, number >> 8 * shift)
+            simulator.write(0, 1)
+            simulator.run(watchdog=min(WATCHDOG, 10_000))
+            simulator.idle(4)
+        except Exception as error:
+            error.add_note(f"its waveforms: {path}")
+            raise
+
+
+def _watcher(
+    simulator: NetlistSimulator, writer: Any, period: float
+) -> Callable[[int, Sequence[int], Sequence[int]], None]:
+    variables = []
+    for name in (*simulator.inputs, *simulator.outputs):
+        scope, _, short = f"kernel.{name}".rpartition(".")
+        variables.append(writer.register_var(scope, short, "wire", size=simulator.widths[name], init=0))
+    clock = writer.register_var("kernel", "ap_clk", "wire", size=1, init=0)
+    before: list[int] = [0] * len(variables)
+
+    def watch(now: int, inputs: Sequence[int], shown: Sequence[int]) -> None:
+        time = round(now * period)
+        writer.change(clock, time, 1)
+        for position, value in enumerate((*inputs, *shown)):
+            if value != before[position]:
+                before[position] = value
+                writer.change(variables[position], time, value)
+        writer.change(clock, round((now + 0.5) * period), 0)
+
+    return watch
