@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,15 @@ def test_a_seat_tells_the_way_in_and_the_turn(course: Path) -> None:
     text = room.seat_text(seat, timezone="Europe/Rome")
     assert "card/" in text
     assert "copy your work" in text
-    if book.current("ada"):
-        assert seat.card_connect.startswith("ssh ada@")
+    assert seat.card_connect == "", "not before it has begun"
+    book.release(lease.identity)
+    lease = book.book("ada", at=datetime.now(UTC))
+    assert isinstance(lease, room.Lease)
+    seat = room.seats(course, "ada")[0]
+    assert (seat.due, seat.card_connect) == (True, "")
+    assert f"fpgaclass lease begin {lease.identity}" in room.seat_text(seat)
+    book.begin(lease.identity)
+    assert room.seats(course, "ada")[0].card_connect.startswith("ssh ada@192.0.2.")
     emmy = room.seats(course, "emmy")[0]
     assert emmy.lease is None
     assert "nothing booked" in room.seat_text(emmy)
@@ -44,6 +52,30 @@ def test_a_seat_tells_the_way_in_and_the_turn(course: Path) -> None:
     assert book.bookings() == (), "a cohort that is gone has no turns"
     with pytest.raises(CohortError, match="called nobody"):
         room.seats(course, "nobody")
+
+
+def test_a_card_without_its_node_is_given_to_nobody(course: Path) -> None:
+    """One of two nodes was sold out: its card must not be booked, until a later apply has made it."""
+    cloud = MemoryCloud()
+    cloud.capacity = {("f2.6xlarge", "eu-central-1a"): 1, ("f2.6xlarge", "eu-central-1b"): 0}
+    room.apply(course, provider=MemoryProvider(cloud))
+    book = room.open_leases(course)
+    assert [(card.name, card.note) for card in book.cards() if not card.healthy] == [
+        ("card/1", "its node is not up")
+    ]
+    when = datetime.now(UTC) + timedelta(days=1)
+    book.book("ada", at=when)
+    with pytest.raises(room.LeaseError, match="no card is free"):
+        book.book("emmy", at=when)
+    assert "card/1 is out of use: its node is not up" in _text(
+        room.leases_table(book.bookings(), book.queue(), "UTC", cards=book.cards())
+    )
+    cloud.capacity = {}
+    room.apply(course, provider=MemoryProvider(cloud))
+    assert isinstance(book.book("emmy", at=when), room.Lease)
+    book.set_health("card/1", False, "hot")
+    room.apply(course, provider=MemoryProvider(cloud))
+    assert book.cards()[1].note == "hot", "what an instructor took out of use stays out"
 
 
 def test_before_apply_a_seat_says_so(course: Path) -> None:

@@ -51,14 +51,17 @@ def list_(
         leases, waiting = desk.bookings(), desk.seat().waiting
         queue: tuple[cohort.Waiting, ...] = (waiting,) if waiting else ()
         zone = desk.timezone
+        cards: tuple[cohort.Card, ...] = ()
     else:
         path = found_course(course)
         book = cohort.open_leases(path)
+        cards = book.cards()
         leases = book.bookings(student, past=past)
         queue = tuple(place for place in book.queue() if student in (None, place.student))
         zone = cohort.load_spec(path).timezone
-    data = {"leases": [asdict(x) for x in leases], "waiting": [asdict(x) for x in queue]} if as_json else None
-    show(cohort.leases_table(leases, queue, zone), data)
+    data: dict[str, tuple[Any, ...]] = {"leases": leases, "waiting": queue, "cards": cards}
+    plain = {name: [asdict(x) for x in found] for name, found in data.items()}
+    show(cohort.leases_table(leases, queue, zone, cards=cards), plain if as_json else None)
 
 
 @app.command(name="next")

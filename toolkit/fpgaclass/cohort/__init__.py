@@ -22,7 +22,7 @@ from fpgaclass.cohort.errors import (
     ThrottleError,
 )
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory, configure
-from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
+from fpgaclass.cohort.leases import Card, Health, Lease, LeaseBook, Waiting, hand_over
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Offer, Plan, QuotaUse, Resource
 from fpgaclass.cohort.playbook import Configured, HostResult, Task
@@ -54,6 +54,7 @@ __all__ = [
     "BusyError",
     "Capabilities",
     "CapacityError",
+    "Card",
     "CohortError",
     "CohortFile",
     "CohortRow",

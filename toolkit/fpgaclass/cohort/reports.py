@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
-from fpgaclass.cohort.leases import Lease, Waiting
+from fpgaclass.cohort.leases import Card, Lease, Waiting
 from fpgaclass.cohort.playbook import Configured
 from fpgaclass.cohort.seat import SeatView
 from fpgaclass.cohort.show import counted
@@ -110,8 +110,10 @@ def configured_table(done: Configured) -> RenderableType:
     return Group(table, Text(f"\n{len(done.hosts)} hosts in {done.seconds:.0f} s (measured)"))
 
 
-def leases_table(leases: Sequence[Lease], queue: Sequence[Waiting], timezone: str) -> RenderableType:
-    """Return bookings by time, and after them the waiting list."""
+def leases_table(
+    leases: Sequence[Lease], queue: Sequence[Waiting], timezone: str, *, cards: Sequence[Card] = ()
+) -> RenderableType:
+    """Return bookings by time, and after them the waiting list and the cards that are out of use."""
     table = _table("id", "student", "card", f"from ({timezone})", "to", "state", "note")
     for lease in leases:
         begins, ends = _when(lease.begins, timezone), _when(lease.ends, timezone)
@@ -121,7 +123,9 @@ def leases_table(leases: Sequence[Lease], queue: Sequence[Waiting], timezone: st
     for place in queue:
         note = f"place {place.place}, {place.slots} slots"
         table.add_row("-", place.student, "-", "-", "-", _state("waiting"), note)
-    return table if table.row_count else Text("nothing is booked, and nobody waits")
+    found = table if table.row_count else Text("nothing is booked, and nobody waits")
+    out = [Text(f"{x.name} is out of use: {x.note}", style="red") for x in cards if not x.healthy]
+    return Group(found, *out) if out else found
 
 
 def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from fpgaclass.cohort import verbs
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases import Lease, LeaseBook, Waiting
-from fpgaclass.cohort.spec import CohortFile, load_spec
+from fpgaclass.cohort.leases.ledger import ACTIVE
+from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
 from fpgaclass.cohort.state import READY, State
 
 
@@ -24,7 +25,8 @@ class SeatView:
         connect: what to type to get to it; "" while it is not ready.
         ends: when the machine goes, UTC.
         lease: the current or next time on a card, if there is one.
-        card_connect: what to type to get to the card's node, while the lease runs.
+        due: its time is now; it is still to be begun, or is active.
+        card_connect: what to type to get to the card's node, once the lease has begun.
         waiting: the place on the waiting list, if there is no lease.
     """
 
@@ -33,6 +35,7 @@ class SeatView:
     connect: str
     ends: datetime | None
     lease: Lease | None
+    due: bool
     card_connect: str
     waiting: Waiting | None
 
@@ -69,8 +72,9 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
     for login in logins if student is None else [student]:
         row, own = rows.get(f"seat/{login}"), leases.get(login)
         ready = row is not None and row.state == READY
-        current = book.current(login) if own else None
-        node = rows.get(own.card.partition(".")[0]) if own and current == own else None
+        due = own is not None and book.current(login) == own
+        begun = own is not None and due and own.state == ACTIVE
+        node = rows.get(own.card.partition(".")[0]) if own and begun else None
         found.append(
             SeatView(
                 student=login,
@@ -78,6 +82,7 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
                 connect=f"ssh {login}@{row.address}" if row and ready and row.address else "",
                 ends=cohort.expires if cohort else None,
                 lease=own,
+                due=due,
                 card_connect=f"ssh {login}@{node.address}" if node and node.address else "",
                 waiting=None if own else queue.get(login),
             )
@@ -100,7 +105,9 @@ def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
         lines.append(
             f"  card     {seat.lease.card}, {shown(seat.lease.begins)} to {until} ({seat.lease.state})"
         )
-        lines.append(f"           {seat.card_connect or 'the way in appears here when your time begins'}")
+        begin = f"fpgaclass lease begin {seat.lease.identity}, or Begin on the page of seats"
+        later = begin if seat.due else "the way in appears here when your time begins"
+        lines.append(f"           {seat.card_connect or later}")
     elif seat.waiting:
         lines.append(f"  card     place {seat.waiting.place} of the waiting list")
     else:
@@ -111,7 +118,5 @@ def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
 def _leases(file: CohortFile, url: str | None) -> LeaseBook:
     spec = file.spec
     book = LeaseBook(spec.name, spec.leases, url=url)
-    nodes = [f"card/{number}" for number in range(spec.cards.count)]
-    names = [node if n == 0 else f"{node}.{n}" for node in nodes for n in range(spec.cards.per_node)]
-    book.ensure_cards(names)
+    book.ensure_cards(card_names(spec))
     return book

@@ -290,3 +290,9 @@ def load_spec(path: Path | str) -> CohortFile:
     if spec.starts is not None and spec.starts.tzinfo is None:
         spec = spec.model_copy(update={"starts": spec.starts.replace(tzinfo=ZoneInfo(course.timezone))})
     return CohortFile(spec=spec, path=path.resolve(), students=course.students, timezone=course.timezone)
+
+
+def card_names(spec: CohortSpec) -> list[str]:
+    """Return the names of a cohort's cards: of its nodes' keys, with ``.1`` for the second card of a node."""
+    nodes = [f"card/{number}" for number in range(spec.cards.count)]
+    return [node if n == 0 else f"{node}.{n}" for node in nodes for n in range(spec.cards.per_node)]

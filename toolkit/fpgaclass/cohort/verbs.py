@@ -18,8 +18,8 @@ from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
 from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.roster import Student, read_roster, students_of
-from fpgaclass.cohort.spec import CohortFile, load_spec
-from fpgaclass.cohort.state import DELETED, CohortRow, Row, State
+from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
+from fpgaclass.cohort.state import DELETED, READY, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.timer import remove_timer
 from fpgaclass.cohort.writer import Writer
@@ -142,6 +142,9 @@ def apply(
         done = run.run()
         if not done.failed:
             state.phase(writer, "ready")
+        book = LeaseBook(wanted.cohort, file.spec.leases, engine=state.engine)
+        book.ensure_cards(card_names(file.spec))
+        book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
     return done
 
 

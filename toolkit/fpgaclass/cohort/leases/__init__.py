@@ -2,6 +2,6 @@
 
 from fpgaclass.cohort.leases.book import LeaseBook
 from fpgaclass.cohort.leases.gate import Health, hand_over
-from fpgaclass.cohort.leases.ledger import Lease, Waiting
+from fpgaclass.cohort.leases.ledger import Card, Lease, Waiting
 
-__all__ = ["Health", "Lease", "LeaseBook", "Waiting", "hand_over"]
+__all__ = ["Card", "Health", "Lease", "LeaseBook", "Waiting", "hand_over"]

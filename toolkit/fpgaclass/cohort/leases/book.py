@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from fpgaclass.cohort.errors import LeaseError
-from fpgaclass.cohort.leases.ledger import ACTIVE, BLOCK, CANCELLED, DONE, OPEN, Lease, Ledger, Waiting
+from fpgaclass.cohort.leases.ledger import (
+    ACTIVE,
+    BLOCK,
+    CANCELLED,
+    DONE,
+    OPEN,
+    Card,
+    Lease,
+    Ledger,
+    Waiting,
+)
+
+NO_NODE = "its node is not up"
 
 
 class LeaseBook(Ledger):
@@ -30,6 +42,24 @@ class LeaseBook(Ledger):
             known = {row.name for row in self._cards(connection)}
             for name in sorted(set(names) - known):
                 connection.execute(cards.insert().values(cohort=self.cohort, name=name, healthy=1))
+
+    def cards(self) -> tuple[Card, ...]:
+        """Return the cards, with those that are out of use."""
+        with self._turn() as connection:
+            return tuple(Card(row.name, bool(row.healthy), row.note) for row in self._cards(connection))
+
+    def follow(self, nodes: Mapping[str, bool]) -> None:
+        """Take the cards of nodes that are not up out of use, and those of nodes that are up again back.
+
+        Args:
+            nodes: whether a node is up, by its key; a card that is out for another reason stays out.
+        """
+        for card in self.cards():
+            up = nodes.get(card.name.partition(".")[0])
+            if up is False and card.healthy:
+                self.set_health(card.name, False, NO_NODE)
+            elif up and card.note == NO_NODE:
+                self.set_health(card.name, True)
 
     def book(self, student: str, slots: int = 1, *, at: datetime | None = None) -> Lease | Waiting:
         """Book a card: at a time, or as early as possible; or take a place on the waiting list.

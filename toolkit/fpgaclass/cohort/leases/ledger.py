@@ -45,6 +45,15 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Card:
+    """A card that can be booked; ``note`` says why it is out of use, if it is not healthy."""
+
+    name: str
+    healthy: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Waiting:
     """A place on the waiting list: 1 is the next; who was served least comes first."""
 
