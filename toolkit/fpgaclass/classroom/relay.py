@@ -120,6 +120,9 @@ def main() -> None:
 
     threading.Thread(target=asyncio.run, args=(keep(),), daemon=True).start()
     opened.wait(10)
+    # Checks the form of addresses in JSON schemas, which nothing here has; importing it builds a parser, and
+    # that is a third of what a server's start costs. jsonschema does without where it is missing.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     from jupyterhub.singleuser import main as serve
 
     sys.exit(serve())

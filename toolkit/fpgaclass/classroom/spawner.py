@@ -35,7 +35,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     doors: Doors
     """The class's, shared by all spawners; `fpgaclass.classroom.hub.configure` sets it."""
 
-    turns = Turns(at_once=(os.cpu_count() or 1) + 1)
+    turns = Turns(at_once=2 * (os.cpu_count() or 1))
     """Shared by all: thirty servers that start at once are all ready later than thirty in turn."""
 
     ways: Ways | None = None
