@@ -324,3 +324,21 @@ def test_a_timer_where_there_is_a_systemd(
     said = run("cohort", "sweep", "--install-timer", *here)
     assert said.code == 1
     assert "crontab -e, and add: 17 * * * *" in said.err
+
+
+def test_every_verb_and_key_is_in_the_documentation() -> None:
+    """A feature that is not documented does not exist; and what is gone must go from the page, too."""
+    from fpgaclass.cli import cohort, lease
+    from fpgaclass.cohort.spec import Cards, CohortSpec, LeaseRules, Seat
+
+    page = (Path(__file__).parents[2] / "docs" / "cohort.md").read_text()
+    verbs = {"seats"}
+    for group in (cohort.app, lease.app):
+        for command in group.registered_commands:
+            assert command.callback is not None
+            verbs.add(f"{group.info.name} {command.name or command.callback.__name__}")
+    documented = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert verbs <= documented
+    for model in (CohortSpec, Seat, Cards, LeaseRules):
+        for key in model.model_fields:
+            assert f"`{key}`" in page or f"{key}:" in page, key

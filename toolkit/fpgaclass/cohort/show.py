@@ -32,6 +32,8 @@ def plan_table(plan: Plan) -> RenderableType:
     head = (
         f"cohort {plan.cohort}: {len(plan.students)} students on {plan.provider}{where}, {plan.hours:g} hours"
     )
+    if plan.starts:
+        head += f", meant to begin on {plan.starts:%Y-%m-%d %H:%M %Z}"
     price = f"{plan.currency} (estimate)"
     table = Table("number", "what", "size", "zones", "hours", price, box=None, pad_edge=False)
     for column in (0, 4, 5):
