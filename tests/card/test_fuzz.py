@@ -94,12 +94,15 @@ def test_registers_of_a_card(files: Path, standin: Any, cases: int) -> None:
         _try(lambda o=offset: kernel.read(o, int(rng.choice([1, 2, 4, 8, 3]))))
         if rng.random() < 0.05:
             _try(lambda: anywhere.write(int(rng.integers(0, 1 << 30)), int(rng.integers(0, 1 << 32))))
-    kernel.write(0, 0)  # no restart by itself any more
-    for _ in range(1000):
-        _try(lambda: kernel.read(0))
-        if kernel.read(0) & 4:
-            break
+    _try(lambda: kernel.write(0, 0))  # no restart by itself any more
+    while _try(lambda: _wait_until_idle(kernel)) is not None:
+        pass
     _works_on_card(overlay, standin)
+
+
+def _wait_until_idle(kernel: Any) -> None:
+    while not kernel.read(0) & 4:
+        pass
 
 
 def test_registers_of_a_board(files: Path, cases: int) -> None:

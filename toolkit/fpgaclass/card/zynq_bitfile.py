@@ -76,11 +76,10 @@ def write_bit(
     handoff = write_hwh(design, platform, part)
     packed = pack_design(design, banks, link)
     packed += bytes(-len(packed) % 4)
-    data = MARK + digest_of(packed, handoff, part).encode() + packed
+    size = len(MARK) + _DIGEST + len(packed)
+    header = _header(f"{design.name};Platform={platform}", part) + struct.pack(">I", size)
     write_whole(path.with_suffix(".hwh"), handoff)
-    write_whole(
-        path, _header(f"{design.name};Platform={platform}", part) + struct.pack(">I", len(data)) + data
-    )
+    write_whole(path, header + MARK + digest_of(header, packed, handoff).encode() + packed)
     return path
 
 
@@ -92,7 +91,8 @@ def read_bit(path: str | Path) -> VirtualBit:
         CardError: a file is missing, or cut short, or corrupt, or the two do not belong together.
     """
     path = Path(path)
-    part, data = _parse(_read(path), str(path))
+    whole = _read(path)
+    part, data = _parse(whole, str(path))
     if not data.startswith(MARK):
         raise WrongCardError(
             f"this bit file is for a real board (part {part}), and this board is virtual",
@@ -101,7 +101,8 @@ def read_bit(path: str | Path) -> VirtualBit:
         )
     handoff = _read(path.with_suffix(".hwh"))
     body = len(MARK) + _DIGEST
-    if data[len(MARK) : body] != digest_of(data[body:], handoff, part).encode():
+    header = whole[: len(whole) - len(data)]
+    if data[len(MARK) : body] != digest_of(header, data[body:], handoff).encode():
         raise _corrupt("it and the .hwh beside it are not as they were written", str(path))
     try:
         return VirtualBit(*unpack_design(data[body:]), part)
