@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -116,9 +117,18 @@ def _variable(name: str) -> str:
     return "FPGACLASS_" + name.upper().replace("-", "_").replace("+", "X")
 
 
+# What begins with the word is told before what only holds it; "0 Errors" is none.
+_ERRORS = (
+    re.compile(r"^\W*((fatal|critical|internal) )?error\b|: (fatal )?error:", re.I),
+    re.compile("error", re.I),
+)
+_NO_ERROR = re.compile(r"\b(0|no) (\w+ )?errors?\b", re.I)
+
+
 def _first_error(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for line in lines:
-        if "error" in line.lower():
-            return line[:300]
+    for pattern in _ERRORS:
+        for line in lines:
+            if pattern.search(line) and not _NO_ERROR.search(line):
+                return line[:300]
     return lines[-1][:300] if lines else "it printed nothing"

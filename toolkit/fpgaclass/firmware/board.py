@@ -39,7 +39,8 @@ class Board:
             ``"f2"`` (AWS image) or ``"lattice"`` (a bitstream; no host).
         part: the vendor's part number.
         family: yosys' name of the device family.
-        platform: vendor, board, shell and version, as an xclbin names it.
+        platform: vendor, board, shell and version, as a virtual xclbin or bit file names it.
+        vendor: the vendor's name for it: the Vitis platform of a card, the board part of a Zynq board.
         clock_mhz: the kernel's clock, MHz; an estimate until a vendor tool has closed timing.
         adder_level_ns: time taken for one level of LUT and carry chain, ns; an estimate.
         bram_kbit: size of one block of memory, kbit.
@@ -60,6 +61,7 @@ class Board:
     resources: Resources
     banks: tuple[Bank, ...]
     link: Link | None
+    vendor: str = ""
 
     @property
     def levels_per_clock(self) -> int:
@@ -106,6 +108,8 @@ def _parse(data: dict[str, Any]) -> Board:
         raise TypeError(f"form {data['form']!r} is not one of {', '.join(FORMS)}")
     if data["form"] != "lattice" and not (banks and link):
         raise TypeError(f"a board of form {data['form']!r} has banks and a link")
+    if data["form"] == "alveo" and not data.get("vendor"):
+        raise TypeError("a board of form 'alveo' has a Vitis platform, `vendor`")
     return Board(**data, resources=resources, banks=banks, link=link)
 
 
