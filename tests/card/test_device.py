@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import importlib.util
 import multiprocessing
@@ -364,6 +365,27 @@ def test_wrong_files_are_refused_before_the_card_changes(overlay: Any, tmp_path:
     overlay.krnl_rtl_1.call(x, y, x.size, y.size)
 
 
+def test_a_kernel_on_two_banks_needs_targets(standin: Any, tmp_path: Path) -> None:
+    """With several banks pynq cannot choose; the error names the attribute that can."""
+    design = standin.sum_design()
+    arguments = (design.arguments[0], dataclasses.replace(design.arguments[1], bank="bank1"))
+    design = dataclasses.replace(design, arguments=(*arguments, *design.arguments[2:]))
+    path = fpgaclass.card.write_xclbin(
+        tmp_path / "two.xclbin", design, banks=standin.BANKS, link=standin.LINK
+    )
+    overlay = pynq.Overlay(str(path))
+    with pytest.raises(CardError, match=r"several banks.*target=overlay\.bank0"):
+        pynq.allocate((4,), np.int16)
+    events = _events(20)
+    x = pynq.allocate(events.shape, np.int16, target=overlay.bank0)
+    y = pynq.allocate((20,), np.int16, target=overlay.bank1)
+    x[:] = events
+    x.sync_to_device()
+    overlay.krnl_rtl_1.call(x, y, x.size, y.size)
+    y.sync_from_device()
+    assert (np.array(y) == _sums(standin, events)).all()
+
+
 def test_other_banks_need_the_old_buffers_gone(overlay: Any, standin: Any, tmp_path: Path) -> None:
     """Addresses of living buffers would mean something else under another memory layout."""
     x, y = _buffers(overlay, _events(4))
@@ -435,7 +457,8 @@ def test_a_forked_process_has_a_card_of_its_own(overlay: Any) -> None:
     assert child.exitcode == 0
 
 
-def test_ten_thousand_calls_leak_nothing(overlay: Any) -> None:
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.proof)])
+def test_calls_leak_nothing(overlay: Any, count: int) -> None:
     """A server calls for days."""
     x, y = _buffers(overlay, _events(4))
     kernel = overlay.krnl_rtl_1
@@ -447,8 +470,9 @@ def test_ten_thousand_calls_leak_nothing(overlay: Any) -> None:
         gc.collect()
         return int(process.memory_info().rss)
 
-    before, threads = calls(11_000), threading.active_count()  # fills the timeline, which is bounded
-    assert calls(10_000) - before < 2 << 20
+    # The timeline is bounded; it is filled first where the calls would go on filling it.
+    before, threads = calls(11_000 if count > 1000 else 200), threading.active_count()
+    assert calls(count) - before < 2 << 20
     assert threading.active_count() == threads
 
 

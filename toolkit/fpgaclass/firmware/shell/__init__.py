@@ -1,8 +1,9 @@
 """The kernel shell: our own SystemVerilog between AXI and a network's core.
 
-One source serves the virtual card, the C++ host and the vendor flow. The top module is ``krnl_rtl``; its
-ports are those of a Vitis RTL kernel (AXI4-Lite ``s_axi_control``, one 512-bit AXI4 master ``m_axi_gmem``)
-and its registers those of hls4ml's Alveo kernel: ``fifo_in`` at 0x10 and ``fifo_out`` at 0x1c (64 bits each),
+One source serves the virtual card, the C++ host and the vendor flow. It has two forms: on a memory, for
+cards, and between two streams, for Zynq boards (below). On a memory, the top module is ``krnl_rtl``; its ports
+are those of a Vitis RTL kernel (AXI4-Lite ``s_axi_control``, one 512-bit AXI4 master ``m_axi_gmem``) and its
+registers those of hls4ml's Alveo kernel: ``fifo_in`` at 0x10 and ``fifo_out`` at 0x1c (64 bits each),
 ``length_in`` at 0x28 and ``length_out`` at 0x30 (in words), ``ap_ctrl_hs`` at 0x0.
 
 Two files come from whoever makes the network:
@@ -43,6 +44,29 @@ What a run does:
 The modules: ``shell_control`` (registers), ``shell_reader`` and ``shell_writer`` (the two halves of the AXI
 master), ``shell_issue`` (beats to events, and the credits that keep room for what the core cannot hold
 back), ``shell_pack`` (results to beats), ``shell_fifo``.
+
+The stream form, in ``stream/``, has the top module ``krnl_stream``: an AXI4-Stream in (``in_r``, as hls4ml
+calls it) and one out (``out_r``), with TKEEP and TLAST, for the two channels of an AXI DMA, and a small
+AXI4-Lite slave. It takes the same ``event_core``. ``stream_parameters.svh``, included in the parameter list of
+``krnl_stream``, is::
+
+    parameter integer BEAT_BYTES = 8,   // of a stream's word: 4 or 8, as wide as the DMA
+    parameter integer IN_BYTES   = 64,  // slot of an event: a power of two below BEAT_BYTES, or a multiple
+    parameter integer OUT_BYTES  = 2,   // slot of a result: as above
+    parameter integer LATENCY    = 4    // of the core, 0 or more
+
+- A packet is a run of events; its results leave as one packet. The last beat of a packet may be partly filled
+  (TKEEP, from the low bytes on); what is there of an event that is not whole is dropped, and the next packet
+  begins with a new event.
+- A packet without a whole event gives one beat with TLAST and no byte, so that a receiver ends with length 0.
+- Back-pressure may come at any time: an event enters the core only when there is room for its results.
+- One stream word a clock: an event takes IN_BYTES / BEAT_BYTES clocks, or OUT_BYTES / BEAT_BYTES if more.
+- The registers count events and packets, and take one event without any DMA (see ``stream_control.sv``).
+- Reset the kernel with the DMA (its ``prmry_reset_out_n``), so that a reset in the middle of a packet leaves
+  nothing behind.
+
+Its modules: ``stream_gather`` (packets to events), ``stream_pack`` (results to packets), ``stream_control``,
+and ``shell_fifo``.
 """
 
 __all__: list[str] = []
