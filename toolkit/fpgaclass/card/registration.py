@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_DEVICE = "fpgaclass.card.device"
+_DEVICE, _PYXRT = "fpgaclass.card.device", "fpgaclass.card.pyxrt_card"
 
 
 class _PynqLoader(importlib.abc.Loader):
@@ -58,6 +59,8 @@ def ensure_registered() -> None:
 
 def _register() -> None:
     importlib.import_module(_DEVICE)
+    if importlib.util.find_spec("pyxrt") is not None:
+        importlib.import_module(_PYXRT)
     from fpgaclass.card.shared_devices import ensure_devices_shared
 
     ensure_devices_shared()
