@@ -1,9 +1,9 @@
 """The kernel shell: our own SystemVerilog between AXI and a network's core.
 
 One source serves the virtual card, the C++ host and the vendor flow. It has two forms: on a memory, for
-cards, and between two streams, for Zynq boards (below). On a memory, the top module is ``krnl_rtl``; its ports
-are those of a Vitis RTL kernel (AXI4-Lite ``s_axi_control``, one 512-bit AXI4 master ``m_axi_gmem``) and its
-registers those of hls4ml's Alveo kernel: ``fifo_in`` at 0x10 and ``fifo_out`` at 0x1c (64 bits each),
+cards, and between two streams, for Zynq boards (below). On a memory, the top module is ``krnl_rtl``; its
+ports are those of a Vitis RTL kernel (AXI4-Lite ``s_axi_control``, one 512-bit AXI4 master ``m_axi_gmem``)
+and its registers those of hls4ml's Alveo kernel: ``fifo_in`` at 0x10 and ``fifo_out`` at 0x1c (64 bits each),
 ``length_in`` at 0x28 and ``length_out`` at 0x30 (in words), ``ap_ctrl_hs`` at 0x0.
 
 Two files come from whoever makes the network:
@@ -47,8 +47,8 @@ back), ``shell_pack`` (results to beats), ``shell_fifo``.
 
 The stream form, in ``stream/``, has the top module ``krnl_stream``: an AXI4-Stream in (``in_r``, as hls4ml
 calls it) and one out (``out_r``), with TKEEP and TLAST, for the two channels of an AXI DMA, and a small
-AXI4-Lite slave. It takes the same ``event_core``. ``stream_parameters.svh``, included in the parameter list of
-``krnl_stream``, is::
+AXI4-Lite slave. It takes the same ``event_core``. ``stream_parameters.svh``, included in the parameter list
+of ``krnl_stream``, is::
 
     parameter integer BEAT_BYTES = 8,   // of a stream's word: 4 or 8, as wide as the DMA
     parameter integer IN_BYTES   = 64,  // slot of an event: a power of two below BEAT_BYTES, or a multiple
