@@ -3,6 +3,7 @@
 from fpgaclass.cohort.testing.aws import FakeAws
 from fpgaclass.cohort.testing.faults import Case, FaultMatrix, FaultyCloud, Proof
 from fpgaclass.cohort.testing.memory import MemoryCloud, MemoryProvider
+from fpgaclass.cohort.testing.openstack import MemoryProject
 from fpgaclass.cohort.testing.orchestrator import FakeOrchestrator
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FaultMatrix",
     "FaultyCloud",
     "MemoryCloud",
+    "MemoryProject",
     "MemoryProvider",
     "Proof",
 ]
