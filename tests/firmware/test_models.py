@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
-from fpgaclass.firmware import FixedPoint, check_model, quantise
+from fpgaclass.firmware import check_model, quantise
 from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.models import is_quantised, model_digest
+from fpgaclass.firmware.models import canonical, is_quantised, model_digest
 
 
 def test_quantisation_keeps_the_function(float_model: Any, events: Any) -> None:
@@ -27,13 +27,6 @@ def test_too_few_bits_show(float_model: Any, events: Any) -> None:
     """If the precision were ignored, 6 bits would be as good as 18."""
     coarse = exact_predict(quantise(float_model, "fixed<6,3>"), events)
     assert np.abs(coarse - float_model.predict(events, verbose=0)).max() > 0.05
-
-
-@pytest.mark.parametrize("text", ["fixed<16>", "float", "fixed<40,6>", "fixed<16,6,UP>"])
-def test_a_precision_that_cannot_be_built_is_refused(text: str) -> None:
-    """A typo in a type is an error of the user's, said in hls4ml's notation."""
-    with pytest.raises(InvalidInputError):
-        FixedPoint.parse(text)
 
 
 def test_unsupported_layers_are_named_with_what_would_do(float_model: Any) -> None:
@@ -90,3 +83,37 @@ def test_the_digest_is_of_architecture_and_weights(float_model: Any) -> None:
     weights[0][0, 0] += 1e-3
     twin.set_weights(weights)
     assert model_digest(twin) != model_digest(float_model)
+
+
+def _quantised_twin() -> Any:
+    """The same code each time, as in a cell that is run again: Keras numbers the layers on."""
+    import keras
+    from hgq.layers import QAdd, QDense, QSoftmax
+
+    keras.utils.set_random_seed(9)
+    inputs = keras.Input((4,))
+    a = QDense(4, activation="relu")(inputs)
+    b = keras.layers.Activation("relu")(QDense(4)(a))
+    return keras.Model(inputs, QSoftmax()(QDense(3, name="mine")(QAdd()([a, b]))))
+
+
+def test_a_cell_that_is_run_again_gives_the_same_digest_and_names() -> None:
+    """Automatic names count up through a session; a cache that saw them would build again each time."""
+    import keras
+
+    first, again = _quantised_twin(), _quantised_twin()
+    assert [layer.name for layer in first.layers] != [layer.name for layer in again.layers]
+    assert model_digest(first) == model_digest(again)
+    one, other = canonical(first), canonical(again)
+    assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
+    assert "mine" in [layer.name for layer in one.layers], "a name that the user gave stays"
+    assert model_digest(one) == model_digest(other) == model_digest(canonical(other))
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    assert np.array_equal(exact_predict(first, x), exact_predict(one, x))
+    renamed = keras.models.clone_model(
+        again,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "name": f"my_{layer.name}"}
+        ),
+    )
+    assert model_digest(renamed) != model_digest(again), "names of the user's own are part of a report"

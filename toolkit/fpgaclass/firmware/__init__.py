@@ -3,6 +3,7 @@
 from fpgaclass.firmware.artifact import Firmware, Manifest
 from fpgaclass.firmware.board import Board, Resources, board_names, load_board
 from fpgaclass.firmware.build import agreement, build, prepare
+from fpgaclass.firmware.conifer_trees import read_trees
 from fpgaclass.firmware.layers import LayerTrace
 from fpgaclass.firmware.models import check_model
 from fpgaclass.firmware.precision import FixedPoint
@@ -12,6 +13,7 @@ from fpgaclass.firmware.search import grid, search
 from fpgaclass.firmware.search_point import SearchPoint
 from fpgaclass.firmware.search_result import Budget, Search
 from fpgaclass.firmware.trace import Trace, trace
+from fpgaclass.firmware.trees import Trees
 from fpgaclass.firmware.verify import Agreement
 from fpgaclass.firmware.words import Field, WordFormat
 
@@ -29,6 +31,7 @@ __all__ = [
     "Search",
     "SearchPoint",
     "Trace",
+    "Trees",
     "WordFormat",
     "agreement",
     "board_names",
@@ -38,6 +41,7 @@ __all__ = [
     "load_board",
     "prepare",
     "quantise",
+    "read_trees",
     "search",
     "trace",
 ]

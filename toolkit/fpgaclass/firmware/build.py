@@ -15,6 +15,7 @@ from fpgaclass.card import read_design
 from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, held_lock, say
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
 from fpgaclass.firmware.board import Board, load_board
+from fpgaclass.firmware.conifer_trees import is_trees, read_trees
 from fpgaclass.firmware.emulation import LIBRARY
 from fpgaclass.firmware.models import canonical, check_model, is_quantised, model_digest
 from fpgaclass.firmware.network import Network, trace_network
@@ -43,11 +44,12 @@ def build(
     call a second time finds the first one's result.
 
     Args:
-        model: a trained HGQ2 model; or a plain Keras one, which ``quantise`` rounds to ``precision`` first.
+        model: a trained HGQ2 model; or a plain Keras one, which ``quantise`` rounds to ``precision`` first;
+            or boosted trees of scikit-learn, xgboost or conifer (``read_trees``).
         board: a name from ``board_names()``, or a TOML file of your own.
         toolchain: ``"open"``: pip packages and a C++ compiler, no vendor tool.
         name: of the firmware; the model's name if left out.
-        precision: for plain Keras models only: a type in hls4ml's notation, or its configuration by layer.
+        precision: for plain Keras models and trees: a type in hls4ml's notation, or its configuration.
 
     Raises:
         InvalidInputError: the model, the board or another argument does not fit.
@@ -77,6 +79,8 @@ def build(
 
 def prepare(model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>") -> Any:
     """Check a model and, if it is plain Keras, quantise it: what ``build`` does first."""
+    if is_trees(model):
+        return read_trees(model, precision, name=type(model).__name__)
     check_model(model)
     if not is_quantised(model):
         model = quantise(model, precision, name=model.name)
@@ -84,13 +88,20 @@ def prepare(model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>") -> A
     return canonical(model)
 
 
-def agreement(model: Any, firmware: Firmware, events: npt.ArrayLike) -> list[Agreement]:
+def agreement(
+    model: Any,
+    firmware: Firmware,
+    events: npt.ArrayLike,
+    *,
+    precision: str | Mapping[str, Any] = "fixed<16,6>",
+) -> list[Agreement]:
     """Compare a model with every stage of its firmware on events of yours, (n, \\*shape).
 
     Raises:
         InvalidInputError: the events' shape does not fit.
         BuildError: a stage differs; names it, the count and the first event.
     """
+    model = prepare(model, precision)
     x = np.asarray(events, dtype=np.float32)
     firmware.encode(x)
     network = Network(trace_network(model).logic, firmware.inputs, firmware.outputs)

@@ -1,4 +1,4 @@
-"""hls4ml's C++ of a model, compiled for this machine: what high-level synthesis would be given."""
+"""hls4ml's C++ of a model (conifer's, of trees), compiled for this machine: what synthesis would be given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import io
 import logging
 import os
 import re
+import shutil
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,17 @@ import numpy.typing as npt
 from fpgaclass.card import find_compiler
 from fpgaclass.core import BuildError, run_tool
 from fpgaclass.firmware.board import Board
+from fpgaclass.firmware.conifer_trees import write_conifer
 from fpgaclass.firmware.network import TOP
+from fpgaclass.firmware.trees import Trees
 
 LIBRARY = "emulation.so"
+
+
+def emulator(model: Any) -> str:
+    """Return who writes the C++ of a model."""
+    return "conifer" if isinstance(model, Trees) else "hls4ml"
+
 
 _TAKEN = (
     "activation", "axis", "bias", "data", "default", "double", "float", "index", "int", "name", "new", "nnet",
@@ -39,11 +49,15 @@ void emulate_batch(const double *in, double *out, long events, long in_size, lon
 
 
 def write_hls(model: Any, board: Board, folder: Path) -> None:
-    """Write hls4ml's Vitis project for an HGQ2 model, bit-exact types and all.
+    """Write hls4ml's Vitis project for an HGQ2 model, bit-exact types and all; conifer's for trees.
 
     Raises:
         BuildError: hls4ml refused the model.
     """
+    if isinstance(model, Trees):
+        write_conifer(model, folder, TOP, board.part, 1e3 / board.clock_mhz)
+        shutil.copytree(_headers(), folder / "firmware" / "ap_types")
+        return
     from hls4ml.converters import convert_from_keras_model
 
     logging.getLogger("hls4ml").setLevel(logging.ERROR)
@@ -98,11 +112,13 @@ def _cpp_name(name: str) -> str:
 def compile_hls(folder: Path) -> Path:
     """Compile the project's C++ model; return the shared library."""
     compiler = find_compiler()
+    conifer = (folder / "firmware" / "BDT.cpp").is_file()
+    sources = ["firmware/BDT.cpp"] if conifer else [f"firmware/{TOP}.cpp", f"{TOP}_bridge.cpp"]
     _use_complete_complex(folder / "firmware" / "ap_types")
     command = [
         *compiler.command, "-O1", "-fPIC", "-std=c++17", "-w", "-shared", "-fvisibility=default",
         "-Ifirmware/ap_types", '-DWEIGHTS_DIR="firmware/weights"',
-        f"firmware/{TOP}.cpp", f"{TOP}_bridge.cpp", "batch.cpp", "-o", LIBRARY,
+        "-I.", *sources, "batch.cpp", "-o", LIBRARY,
     ]  # fmt: skip
     run_tool(command, cwd=folder, log=folder / "compile.log", timeout=1800)
     return folder / LIBRARY
@@ -123,6 +139,13 @@ def emulate(
         function.restype = None
         function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events), in_size, out_size)
     return out.reshape(-1, *out_shape).astype(np.float32)
+
+
+def _headers() -> Path:
+    """Return where hls4ml has the open headers of ap_fixed."""
+    spec = find_spec("hls4ml")
+    assert spec is not None
+    return Path((spec.submodule_search_locations or [""])[0]) / "templates" / "vivado" / "ap_types"
 
 
 def _use_complete_complex(headers: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpgaclass.firmware.trees import Trees
+
 
 @dataclass(frozen=True)
 class LayerValues:
@@ -27,11 +29,13 @@ class LayerValues:
 
 
 def exact_predict(model: Any, x: npt.ArrayLike, batch_size: int = 8192) -> npt.NDArray[np.float32]:
-    """Evaluate an HGQ2 model in double precision: (n, \\*in_shape) -> (n, \\*out_shape).
+    """Evaluate an HGQ2 model in double precision, trees in whole numbers: (n, \\*in) -> (n, \\*out).
 
     Fixed-point sums are exact in hardware. Keras' single precision is not once products and sums need more
     than 24 bits, as with 16-bit data and weights; then the model's own results are off by a last bit.
     """
+    if isinstance(model, Trees):
+        return model.predict(x)
     events = np.asarray(x, dtype=np.float64)
     # A convolution holds each pixel's neighbourhood in doubles: bound that, not the events.
     batch_size = max(1, min(batch_size, 2_000_000 // max(1, int(np.prod(events.shape[1:])))))

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from fpgaclass.firmware.board import load_board
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
-from fpgaclass.firmware.exact import exact_layers, exact_predict
+from fpgaclass.firmware.exact import LayerValues, exact_layers, exact_predict
+from fpgaclass.firmware.models import load_built
 from fpgaclass.firmware.network import trace_layers
-
-MODEL_FILE = "model.keras"
+from fpgaclass.firmware.trees import Trees
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ def compare_layers(model: Any, built: Any, x: npt.NDArray[np.float32]) -> tuple[
 
     ``built`` is the model itself, to see that its logic is right; or the model that a firmware was made of.
     """
-    expected = exact_layers(model, x)
-    found = trace_layers(built, x)
+    if isinstance(model, Trees):
+        expected = [LayerValues(name, tree.predict(x), model.beyond(x)) for name, tree in model.parts.items()]
+        found = {name: np.asarray(tree.logic.predict(x)) for name, tree in built.parts.items()}
+    else:
+        expected, found = exact_layers(model, x), trace_layers(built, x)
     layers = []
     for one, values in zip(expected, found.values(), strict=False):
         flat = one.values.reshape(len(x), -1)
@@ -61,14 +64,6 @@ def compare_layers(model: Any, built: Any, x: npt.NDArray[np.float32]) -> tuple[
     return tuple(layers)
 
 
-def load_built(folder: Path) -> Any:
-    """Return the quantised model that a firmware's folder was made of."""
-    import hgq.layers  # noqa: F401  (makes its classes known to Keras)
-    import keras
-
-    return keras.models.load_model(folder / MODEL_FILE, compile=False)
-
-
 def locate(model: Any, folder: Path, stage: str, x: npt.NDArray[np.float32]) -> str:
     """Say in which layer a stage of the firmware in ``folder`` first differs from a model, on events.
 
@@ -78,7 +73,7 @@ def locate(model: Any, folder: Path, stage: str, x: npt.NDArray[np.float32]) -> 
     different = next((one for one in compare_layers(model, load_built(folder), x) if one.mismatches), None)
     if different is not None:
         return f"layer {different.layer!r} is the first whose logic differs"
-    if "hls4ml" in stage:
+    if "hls4ml" in stage and not isinstance(model, Trees):
         layer = first_wrong_layer(model, lambda part: _emulated(part, x), x)
         if layer is not None:
             return f"layer {layer!r} is the first that hls4ml's C++ computes differently"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,27 @@ import numpy as np
 from fpgaclass.core import InvalidInputError, digest_of
 from fpgaclass.firmware.plain import check_plain_layer
 from fpgaclass.firmware.supported import check_input, check_quantised_layer
+from fpgaclass.firmware.trees import Trees
+
+MODEL_FILE = "model.keras"
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Keep a model in a firmware's folder."""
+    if isinstance(model, Trees):
+        model.save(folder)
+    else:
+        model.save(folder / MODEL_FILE)
+
+
+def load_built(folder: Path) -> Any:
+    """Return the model that a firmware's folder was made of, as ``save_model`` kept it."""
+    if not (folder / MODEL_FILE).is_file():
+        return Trees.load(folder)
+    import hgq.layers  # noqa: F401  (makes its classes known to Keras)
+    import keras
+
+    return keras.models.load_model(folder / MODEL_FILE, compile=False)
 
 
 def is_quantised(model: Any) -> bool:
@@ -89,10 +111,12 @@ def canonical(model: Any) -> Any:
 
 
 def model_digest(model: Any) -> str:
-    """Return the SHA-256 of a model's architecture and weights.
+    """Return the SHA-256 of a quantised model's architecture and weights.
 
     Training state does not count, nor do the numbers that Keras gave to layers without a name.
     """
+    if isinstance(model, Trees):
+        return model.digest
     weights = [part for w in model.weights for part in (str(w.shape), np.asarray(w).tobytes())]
     config = json.loads(model.to_json())
     config.pop("compile_config", None)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fpgaclass.core import BuildError
 from fpgaclass.firmware.board import Board
 from fpgaclass.firmware.tables import inline_tables
+from fpgaclass.firmware.trees import Trees
 from fpgaclass.firmware.words import Field, WordFormat, word_bits_for
 
 TOP = "network"
@@ -66,15 +67,21 @@ def interpret(
 
 
 def trace_network(model: Any) -> Network:
-    """Trace an HGQ2 model into logic.
+    """Trace an HGQ2 model, or trees, into logic.
 
     Raises:
         BuildError: da4ml met something that it cannot turn into logic.
     """
     from da4ml.types import minimal_kif
 
-    traces = _trace(model)
-    logic = _logic(traces, "final")
+    if isinstance(model, Trees):
+        logic = model.logic
+        costs: tuple[LayerCost, ...] = (
+            LayerCost("trees", math.ceil(logic.cost), math.ceil(logic.latency[1])),
+        )
+    else:
+        traces = _trace(model)
+        logic, costs = _logic(traces, "final"), _layer_costs(traces)
     fields_in = tuple(Field(*map(int, minimal_kif(interval))) for interval in logic.inp_qint)
     fields_out = tuple(Field(*map(int, minimal_kif(interval))) for interval in logic.out_qint)
     bits = word_bits_for(fields_in + fields_out)
@@ -82,7 +89,7 @@ def trace_network(model: Any) -> Network:
         logic,
         WordFormat(fields_in, bits, tuple(model.input_shape[1:])),
         WordFormat(fields_out, bits, tuple(model.output_shape[1:])),
-        _layer_costs(traces),
+        costs,
     )
 
 

@@ -12,18 +12,17 @@ import numpy.typing as npt
 from fpgaclass.card import KernelDesign, compile_kernel, write_bit, write_xclbin
 from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
-from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
+from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_hls
 from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.kernel import make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
 from fpgaclass.firmware.layers import locate
+from fpgaclass.firmware.models import save_model
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
 from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, compile_vector, run_vector, write_vector
 from fpgaclass.firmware.verify import Agreement, run_kernel, spread_events, verify
-
-MODEL_FILE = "model.keras"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Built:
 
 def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[str, str]) -> Built:
     """Run every stage into ``folder``; a stage that fails raises and leaves the rest undone."""
-    model.save(folder / MODEL_FILE)
+    save_model(model, folder)
     with stage("network as logic", "da4ml"):
         network = trace_network(model)
         rtl = write_rtl(network, board, folder / "rtl")
-    with stage("C++ of the model", "hls4ml"):
+    with stage("C++ of the model", emulator(model)):
         write_hls(model, board, folder / "hls")
     check_room(network, board)
     design = make_design(network, rtl, board, {**about, "stages": rtl.stages})
@@ -104,7 +103,7 @@ def check_agreement(
     expected = exact_predict(model, events)
     inputs, outputs = network.inputs, network.outputs
     stages = {
-        "hls4ml emulation": lambda: emulate(library, events, len(inputs.fields), outputs.shape),
+        f"{emulator(model)} emulation": lambda: emulate(library, events, len(inputs.fields), outputs.shape),
         "RTL interpreter": lambda: network.predict(events),
         "Verilated kernel": lambda: outputs.decode(run_kernel(design, inputs.encode(events), outputs)),
     }

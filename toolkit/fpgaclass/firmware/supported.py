@@ -18,7 +18,7 @@ _POOLS = tuple(f"{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 
 _GLOBAL = ("GlobalMaxPooling1D", "GlobalAveragePooling1D")
 _MERGES = ("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2", "Add", "Concatenate")
 _FREE = ("InputLayer", "Dropout", "Flatten", "Reshape", "Quantizer")
-_ELSE = ("QBatchNormalization", "QUnaryFunctionLUT", "QSoftmax", "ReLU", "LeakyReLU")
+_ELSE = ("QBatchNormalization", "QUnaryFunctionLUT", "QSoftmax", "ReLU", "LeakyReLU", "Activation")
 SUPPORTED = (
     *_DENSE, *_CONVOLUTIONS, *_POOLS, *(f"Q{name}" for name in (*_POOLS, *_GLOBAL)), *_GLOBAL, *_MERGES,
     *_FREE, *_ELSE,
@@ -35,7 +35,6 @@ _INSTEAD = {
     "LayerNormalization": "hgq.layers.QBatchNormalization",
     "Embedding": "a one-hot input and hgq.layers.QDense",
     "Softmax": "hgq.layers.QSoftmax, or the logits: their argmax is that of softmax",
-    "Activation": "keras.layers.ReLU, or hgq.layers.QUnaryFunctionLUT for a table",
     "PReLU": "keras.layers.LeakyReLU with one slope for all",
     "ELU": "hgq.layers.QUnaryFunctionLUT('elu')",
     "Subtract": "hgq.layers.QSubtract",
@@ -160,7 +159,9 @@ def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
     activation = getattr(layer, "activation", None)
     if kind not in ("UnaryFunctionLUT", "Softmax") and activation is not None:
         name = getattr(activation, "__name__", str(activation))
-        if name not in ("linear", "relu"):
+        if kind == "Activation" and name != "relu":
+            yield f"is {name!r}", "use hgq.layers.QUnaryFunctionLUT, or nothing in place of 'linear'"
+        elif name not in ("linear", "relu"):
             yield f"has activation {name!r} built in", "put hgq.layers.QUnaryFunctionLUT after it for a table"
     if kind in ("UnaryFunctionLUT", "Softmax") and layer._allow_heterogeneous_table:
         yield (
@@ -193,7 +194,10 @@ def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _rounded_once(layer: Any) -> bool:
-    """Whether no quantiser of one type for all values follows another that is finer or wider."""
+    """Whether no quantiser of one type for all values follows another that is finer or wider.
+
+    The values of a table are rounded where the table is made, and count as rounded by nothing.
+    """
     given = layer.input
     if type(layer).__name__ == "Quantizer":
         after = layer.quantizer
@@ -206,7 +210,7 @@ def _rounded_once(layer: Any) -> bool:
         source = source.input._keras_history.operation
     if type(source).__name__ == "Quantizer":
         before = source.quantizer
-    elif source.__dict__.get("_enable_oq"):
+    elif source.__dict__.get("_enable_oq") and type(source).__name__ != "QUnaryFunctionLUT":
         before = source.oq.quantizer
     else:
         return True

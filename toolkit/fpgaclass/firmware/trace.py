@@ -12,7 +12,8 @@ import numpy.typing as npt
 from fpgaclass.core import InvalidInputError, stage, warn
 from fpgaclass.firmware.artifact import Firmware
 from fpgaclass.firmware.build import prepare
-from fpgaclass.firmware.layers import LayerTrace, compare_layers, load_built
+from fpgaclass.firmware.layers import LayerTrace, compare_layers
+from fpgaclass.firmware.models import load_built
 
 
 @dataclass(frozen=True)
