@@ -19,6 +19,7 @@ from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
 from fpgaclass.classroom.limits import find_limiter
 from fpgaclass.classroom.marking import Settings
+from fpgaclass.classroom.oidc import find_provider
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.seats import ensure_seat
 from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
@@ -107,6 +108,7 @@ class Classroom:
                 say("It stays on that port; to move it, take the class down first.")
             self._print_logins(self._ensure_roster())
             return self.status()
+        provider = find_provider(self.course.login) if self.course.login else None
         server.check_port(port)  # before anything is made: a taken port leaves nothing behind
         ensure_state(self.layout.state)
         with locked(self.layout.state / LOCK, "bringing this class up"):
@@ -120,6 +122,7 @@ class Classroom:
                     seats=self.course.seats,
                     idle_minutes=idle_minutes,
                     tied=foreground,
+                    provider=provider,
                     extensions=((_COHORT, str(self.course.path)),) if self.course.cohort else (),
                 )
         say(f"\nThe class is up: {running.url}")
@@ -252,6 +255,10 @@ class Classroom:
         return ensure_roster(self.layout, self.course.students, self.course.instructors)
 
     def _print_logins(self, logins: tuple[Login, ...]) -> None:
+        if self.course.login:
+            names = ", ".join(login.name for login in logins)
+            say(f"  {names}: with their accounts of {self.course.login.name}")
+            return
         for login in logins:
             word = login.password or "(handed out; Classroom.reset_password makes a new one)"
             say(f"  {login.role:<10}  {login.name:<12}  {word}")

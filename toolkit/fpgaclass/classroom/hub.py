@@ -11,8 +11,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from fpgaclass.classroom import oidc
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.limits import Limits, find_limiter
+from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import load_roster
 from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
@@ -39,6 +41,7 @@ class HubSettings:
         title: what the login page says.
         limits: what each seat may take.
         internet: hosts that the seats may reach.
+        provider: of identities; None for the roster's own passwords.
         extensions: modules whose ``configure(c, argument)`` is called last, each with its argument: what
             other rooms add to the hub, without this one importing them.
     """
@@ -53,6 +56,7 @@ class HubSettings:
     title: str
     limits: Limits
     internet: tuple[str, ...]
+    provider: Provider | None = None
     extensions: tuple[tuple[str, str], ...] = ()
 
 
@@ -83,8 +87,11 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.ConfigurableHTTPProxy.pid_file = str(hub / "proxy.pid")
     c.ConfigurableHTTPProxy.log_level = "error"
 
-    c.JupyterHub.authenticator_class = RosterAuthenticator
-    c.RosterAuthenticator.layout = layout
+    if settings.provider:
+        oidc.configure(c, settings.provider, settings.port)
+    else:
+        c.JupyterHub.authenticator_class = RosterAuthenticator
+        c.RosterAuthenticator.layout = layout
     c.Authenticator.allowed_users = {*students, *instructors}
     c.Authenticator.delete_invalid_users = True
 

@@ -21,6 +21,7 @@ from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.hub import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
 from fpgaclass.classroom.layout import Layout, read_json, write_json
 from fpgaclass.classroom.limits import Limits
+from fpgaclass.classroom.oidc import Provider
 from fpgaclass.core import ClassroomError, InvalidInputError
 from fpgaclass.course import Seats
 
@@ -98,6 +99,7 @@ def start(
     seats: Seats,
     idle_minutes: int,
     tied: bool,
+    provider: Provider | None = None,
     extensions: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     """Start the hub and wait until it answers.
@@ -110,6 +112,7 @@ def start(
         seats: what each student's server may take and reach.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         tied: True to have the hub end when this process does.
+        provider: of identities; None for the roster's own passwords.
         extensions: what other rooms add to the hub; see `HubSettings`.
 
     Raises:
@@ -133,6 +136,7 @@ def start(
         title,
         limits,
         seats.internet,
+        provider,
         extensions,
     )
     words = {**asdict(settings), "state": str(layout.state), "course_id": layout.course_id}

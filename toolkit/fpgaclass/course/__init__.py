@@ -1,6 +1,6 @@
 """From course.yaml and lab.py to what nbgrader releases, with each check proved."""
 
-from fpgaclass.course.definition import Course, LabEntry, LatePolicy, Seats
+from fpgaclass.course.definition import Course, LabEntry, LatePolicy, LogIn, Seats
 from fpgaclass.course.gate import GateReport, GateRun, gate
 from fpgaclass.course.lab import Header, Lab, LabCell
 from fpgaclass.course.notebook import (
@@ -25,6 +25,7 @@ __all__ = [
     "LabCell",
     "LabEntry",
     "LatePolicy",
+    "LogIn",
     "Seats",
     "drift",
     "gate",

@@ -96,6 +96,24 @@ class Seats(Strict):
     internet: tuple[str, ...] = ()
 
 
+class LogIn(Strict):
+    """Login through an identity provider, by OpenID Connect; the roster stays the course's.
+
+    Attributes:
+        issuer: the provider's address, such as ``https://idp.example.edu/realms/main``.
+        client_id: what the provider calls this class's hub; its secret is never written here.
+        name: what the login button says.
+        username_claim: what of the provider's answer names the person.
+        users: that name -> login name of the class, for those whose names differ.
+    """
+
+    issuer: str = Field(pattern=r"^https?://")
+    client_id: str = Field(min_length=1)
+    name: str = "your university"
+    username_claim: str = "preferred_username"
+    users: dict[str, Name] = Field(default_factory=dict)
+
+
 class Course(Strict):
     """A course, as course.yaml defines it.
 
@@ -108,6 +126,7 @@ class Course(Strict):
         students: login names of the demo class, or of a small real one.
         boards: names of the boards that the labs may use.
         labs: the labs, in the order of the course.
+        login: an identity provider; None for passwords of the class's own.
         seats: what a student's server may take and reach on the class's machine.
         cohort: seats in a cloud, as ``fpgaclass.cohort`` reads and checks them; None for one machine.
         path: the course.yaml it was read from.
@@ -121,6 +140,7 @@ class Course(Strict):
     students: tuple[Name, ...] = ()
     boards: tuple[Name, ...] = ("u250",)
     labs: tuple[LabEntry, ...] = Field(min_length=1)
+    login: LogIn | None = None
     seats: Seats = Seats()
     cohort: dict[str, Any] | None = None
     path: Path = Field(default=Path("course.yaml"), exclude=True)

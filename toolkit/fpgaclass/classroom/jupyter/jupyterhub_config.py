@@ -7,8 +7,10 @@ from pathlib import Path
 from fpgaclass.classroom.hub import SETTINGS_VARIABLE, HubSettings, configure
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.limits import Limits
+from fpgaclass.classroom.oidc import Provider
 
 settings = json.loads(os.environ.pop(SETTINGS_VARIABLE))
 layout = Layout(Path(settings.pop("state")), settings.pop("course_id"), settings.pop("instructor"))
 settings["limits"] = Limits(**settings["limits"])
+settings["provider"] = Provider(**settings["provider"]) if settings["provider"] else None
 configure(get_config(), layout, HubSettings(**settings))  # type: ignore[name-defined]  # noqa: F821
