@@ -49,6 +49,42 @@ def test_the_host_is_not_charged_for_the_simulation(overlay: Any) -> None:
     assert measured.timings[0].host_s < 0.5 * wall
 
 
+def test_both_hosts_are_measured(overlay: Any) -> None:
+    """One call gives the overhead of Python: the same calls from C++, with the same answers and clocks."""
+    measured = measure(overlay, batch_sizes=(1, 512), repeats=3, site="here")
+    assert [timing.events for timing in measured.cpp] == [1, 512]
+    assert measured.cpp_note == "C++ host: the same predictions of 512 events"
+    for python, cpp in zip(measured.timings, measured.cpp, strict=True):
+        assert python.kernel_cycles == cpp.kernel_cycles
+        assert python.link_s == pytest.approx(cpp.link_s)
+        assert measured.python_over_cpp[python.events] > 1
+    assert measured.site == "here"
+    assert len(measured.design) == 16
+
+
+def test_predictions_travel_with_the_figures(overlay: Any, standin: Any) -> None:
+    """Sites are compared by them, so they must be those of the events that went in."""
+    data = np.arange(100 * 32, dtype=np.int16).reshape(100, 32)
+    predictions = measure(overlay, data=data, batch_sizes=(100,), repeats=1, cpp=False).predictions
+    assert predictions is not None
+    expected = standin.expected(data.view(np.uint8).ravel()).view(np.int16).reshape(-1, 1)
+    assert np.array_equal(predictions.kept(), expected)
+
+
+def test_figures_of_python_remain_without_a_compiler(overlay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table says why there is no C++ in it, instead of failing."""
+    from fpgaclass.card import cpp_host
+    from fpgaclass.core import ToolMissingError
+
+    def none() -> None:
+        raise ToolMissingError("no C++ compiler on this machine")
+
+    monkeypatch.setattr(cpp_host, "find_compiler", none)
+    measured = measure(overlay, batch_sizes=(4,), repeats=1)
+    assert measured.cpp == ()
+    assert "no C++ compiler" in str(measured)
+
+
 def test_own_data_and_a_single_unit(overlay: Any) -> None:
     """The user's events go in, repeated as needed."""
     data = np.ones((10, 32), np.int16)

@@ -219,6 +219,45 @@ def test_a_ticket_cannot_write_to_a_terminal(folder: Path) -> None:
     assert "\n" not in shown
 
 
+def test_students_in_jails_wait_for_each_other(folder: Path) -> None:
+    """Own process numbers, an own /tmp and, made by root, an own uid: the folder is all they share."""
+    from fpgaclass.engine.sandbox import Jail, Mount, Person, find_jail
+
+    jail = find_jail()
+    if not isinstance(jail, Jail):
+        pytest.skip(jail.reason)
+    folder.mkdir(mode=0o1777)
+    folder.chmod(0o1777)
+    folder.parent.chmod(0o755)
+
+    def start(name: str, uid: int) -> subprocess.Popen[str]:
+        words = jail.command(
+            [sys.executable, "-c", _TAKER],
+            Person(name, uid, "/tmp"),
+            [Mount(folder, "/srv/locks", writable=True)],
+            network=False,
+            cwd="/tmp",
+            environment={FOLDER_VARIABLE: "/srv/locks", "HOME": "/tmp"},
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(words, text=True, **pipes)
+
+    first = start("ann", 62001)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "waits\n", first.stderr.read()
+    assert first.stdout.readline() == "holds\n"
+    second = start("bob", 62002)
+    _until(lambda: len(queue_of("virtual0")) == 2)
+    first.kill()
+    assert second.stdout is not None
+    assert second.stdout.readline() == "waits\n"
+    assert second.stdout.readline() == "holds\n"
+    assert len(queue_of("virtual0")) == 1
+    for process in (first, second):
+        process.kill()
+        process.communicate()
+
+
 def test_an_overlay_holds_its_card(folder: Path, standin: Any, tmp_path: Path) -> None:  # noqa: ARG001
     """Programming takes the card, `free` gives it back: that is all that a notebook does about it."""
     pynq = pytest.importorskip("pynq")

