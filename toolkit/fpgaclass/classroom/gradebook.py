@@ -270,7 +270,8 @@ class Writer:
         for name, notebook_id in self._notebooks.items():
             row = rows.get(notebook_id) or self._new_notebook(db, number, notebook_id, name)
             score = self._marks(db, row, name, entry.notebooks.get(name))
-            penalty = min(max(0.0, entry.late.penalty(score, seconds)), score) if seconds > 0 else None
+            late = seconds > 0 and name in entry.notebooks
+            penalty = min(max(0.0, entry.late.penalty(score, seconds)), score) if late else None
             change = sql.update(_submitted_notebook).where(_submitted_notebook.c.id == row)
             db.execute(change.values(late_submission_penalty=penalty))
 

@@ -161,6 +161,8 @@ class Answers:
 
     def _do_files(self, asked: Message, reply: dict[str, Any]) -> dict[str, bytes]:  # noqa: ARG002
         """Return the plain files below the working directory that changed since the last time."""
+        # Asked before each check: IPython shows a warning anew in each cell, and so does this.
+        self._shell.user_ns.pop("__warningregistry__", None)
         found: dict[str, bytes] = {}
         room = _FILES_BYTES
         for path in sorted(Path.cwd().rglob("*"))[: 4 * _FILES]:

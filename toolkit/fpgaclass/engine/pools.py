@@ -61,14 +61,14 @@ def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[list[t
     except ImportError as missing:
         raise ToolMissingError("Dask is not installed", next_step="pip install distributed") from missing
     try:
-        client = Client(scheduler, timeout="20s", set_as_default=False)
+        client = Client(scheduler, timeout="10s", set_as_default=False)
     except OSError as trouble:
         step = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
         raise FpgaClassError("the scheduler does not answer", where=scheduler, next_step=step) from trouble
     with client:
         more = iter(jobs)
         waiting: dict[Any, Key] = {}
-        running = as_completed(with_results=False)
+        running = as_completed(loop=client.loop)
         room = 4 * max(1, len(client.scheduler_info()["workers"]))
         while True:
             while len(waiting) < room and (pair := next(more, None)) is not None:
