@@ -145,6 +145,8 @@ def test_the_cycles_are_those_of_the_kernel_alone(overlay: Any, standin: Any) ->
     for pause in (0.0, 0.05):
         dma.sendchannel.transfer(x)
         time.sleep(pause)
+        assert dma.recvchannel.running
+        time.sleep(pause)
         dma.recvchannel.transfer(y)
         time.sleep(pause)
         dma.sendchannel.wait()

@@ -29,7 +29,9 @@ from fpgaclass.core import CardError, HungKernelError
 # Someone who polls what cannot change any more is told so after this long and this often: a look at the
 # registers now and then is not polling.
 _PATIENCE_S = 2.0
-_PATIENCE_POLLS = 200
+_PATIENCE_POLLS = 50
+# A look at a status while something runs lets it run on for this long first, rather than look again at once.
+_POLL_S = 5e-3
 _NAMES = {MM2S: "MM2S", S2MM: "S2MM"}
 
 
@@ -37,7 +39,7 @@ class StreamUnit:
     """One DMA with its kernel.
 
     Time passes on it while both directions have a transfer under way, or while someone looks at the status of
-    one: a kernel's cycles do not depend on how long Python takes between two register writes.
+    one that has: a kernel's cycles do not depend on how long Python takes between two register writes.
 
     Args:
         name: of the hierarchy, such as ``"hier_0"``.
@@ -68,6 +70,8 @@ class StreamUnit:
         self._wiring = Wiring(memory, simulator, (bank.tag for bank in memory.banks))
         self._turns = Turns(name)
         self._works = self._stuck = False
+        self._ended = threading.Event()
+        self._ended.set()
         self._changed = time.monotonic()
         self._polls = 0
         self._runs = 0
@@ -83,12 +87,16 @@ class StreamUnit:
             CardError: the kernel broke.
         """
         started = time.perf_counter()
+        is_status = offset in (MM2S + DMASR, S2MM + DMASR)
+        polls = is_status and not self._ended.wait(0)
+        if polls:
+            self._ended.wait(_POLL_S)
         with self._turns.visit():
             value = self._simulator.dma_read(offset)
             self._after_clocks()
-            if offset in (MM2S + DMASR, S2MM + DMASR):
+            if is_status:
                 self._look(S2MM if offset >= S2MM else MM2S, value)
-        self._end_access(started)
+        self._end_access(started, polls)
         return value
 
     def write_dma(self, offset: int, value: int) -> None:
@@ -130,9 +138,12 @@ class StreamUnit:
         """Stop what runs and end the thread."""
         self._turns.close()
 
-    def _end_access(self, started: float) -> None:
-        access = Event("registers", self._link.mmio_s, "modelled", 1, self.name)
-        self._timeline.add(access, time.perf_counter() - started)
+    def _end_access(self, started: float, polls: bool = False) -> None:
+        if polls:  # beside a transfer, and as often as this machine is slow: no part of a board's time
+            self._timeline.waited(time.perf_counter() - started)
+        else:
+            access = Event("registers", self._link.mmio_s, "modelled", 1, self.name)
+            self._timeline.add(access, time.perf_counter() - started)
         with self._telling:
             tell, self._to_tell = self._to_tell, []
             failure, self._failure = self._failure, None
@@ -150,7 +161,7 @@ class StreamUnit:
     def _look(self, channel: int, status: int) -> None:
         """Let time pass for someone who waits; tell them if that is of no use."""
         failed = bool(status & HALTED and status & (INTERNAL_ERROR | DECODE_ERROR))
-        if not failed and not any(self._simulator.busy):
+        if not failed and not self._simulator.busy[channel == S2MM]:
             return
         self._polls += 1
         if not failed and not self._stuck:
@@ -163,6 +174,7 @@ class StreamUnit:
     def _wake(self) -> None:
         if not self._works:
             self._works = True
+            self._ended.clear()
             self._turns.submit(self._work)
 
     def _work(self) -> None:
@@ -171,6 +183,8 @@ class StreamUnit:
         except CardError as error:
             self._works = False
             self._failure = error
+        finally:
+            self._ended.set()
 
     def _advance(self, clocks: int) -> bool:
         try:
