@@ -160,6 +160,9 @@ def _show_turn(turn: cohort.Lease | cohort.Waiting | None, desk: cohort.Desk, as
     if as_json:
         data = {"lease": None, "waiting": None}
         data["lease" if isinstance(turn, cohort.Lease) else "waiting"] = asdict(turn) if turn else None
+    if turn is None and not as_json:
+        show("nothing is booked, and no place is on the waiting list")
+        return
     leases = [turn] if isinstance(turn, cohort.Lease) else []
     queue = [turn] if isinstance(turn, cohort.Waiting) else []
     show(cohort.leases_table(leases, queue, desk.timezone), data)

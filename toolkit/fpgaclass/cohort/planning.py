@@ -43,7 +43,7 @@ def make_plan(
         max_cost=spec.max_cost,
         cost=round(first, 2),
         cost_at_most=round(dearest, 2),
-        notes=_notes(spec, resources, prices),
+        notes=_notes(spec, students, resources, prices),
     )
 
 
@@ -118,12 +118,13 @@ def _offers(
 
 
 def _quotas(spec: CohortSpec, resources: Sequence[Resource], prices: PriceBook) -> tuple[QuotaUse, ...]:
+    if spec.provider == "local":
+        return ()
     needed: dict[str, int] = {}
     for resource in resources:
         if resource.kind == "machine":
             size = prices.size(resource.offers[0].size)
-            units = size.vcpus if spec.provider != "local" else 1
-            needed[size.quota] = needed.get(size.quota, 0) + units
+            needed[size.quota] = needed.get(size.quota, 0) + size.vcpus
             if spec.provider in ("infn", "openstack"):
                 needed["machines"] = needed.get("machines", 0) + 1
         elif resource.kind == "address":
@@ -131,8 +132,14 @@ def _quotas(spec: CohortSpec, resources: Sequence[Resource], prices: PriceBook) 
     return tuple(QuotaUse(name, needed[name], spec.quota.get(name)) for name in sorted(needed))
 
 
-def _notes(spec: CohortSpec, resources: Sequence[Resource], prices: PriceBook) -> tuple[str, ...]:
+def _notes(
+    spec: CohortSpec, students: Sequence[Student], resources: Sequence[Resource], prices: PriceBook
+) -> tuple[str, ...]:
     notes = []
+    if without := sum(not student.public_key for student in students):
+        notes.append(
+            f"{without} of {len(students)} students have no public_key in a roster: no ssh, only a hub"
+        )
     sizes: dict[str, Size] = {
         offer.size: prices.size(offer.size)
         for resource in resources

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +14,7 @@ from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
 from fpgaclass.cohort.leases import Card, Lease, Waiting
 from fpgaclass.cohort.playbook import Configured
-from fpgaclass.cohort.seat import SeatView
+from fpgaclass.cohort.seat import NO_KEY, SeatView
 from fpgaclass.cohort.show import counted
 from fpgaclass.cohort.sweeping import Swept
 from fpgaclass.cohort.verbs import Status
@@ -141,13 +141,25 @@ def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:
         table.add_row(seat.student, _state(seat.machine), seat.connect or "-", card, when, seat.card_connect)
     ends = {seat.ends for seat in seats if seat.ends}
     lines: list[RenderableType] = [table]
+    if without := [seat.student for seat in seats if seat.connect and not seat.key]:
+        lines.append(Text(f"\n{', '.join(without)}: {NO_KEY}", style="yellow"))
     if ends:
         lines.append(Text(f"\neverything ends {_when(max(ends), timezone)} {timezone}"))
     return Group(*lines)
 
 
+class _Table(Table):
+    """A table without lines, which leaves out columns that have nothing in them."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.columns = [
+            column for column in self.columns if not self.row_count or any(map(str, column.cells))
+        ]
+        yield from super().__rich_console__(console, options)
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = _Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -14,6 +14,8 @@ from fpgaclass.cohort.leases.ledger import ACTIVE
 from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
 from fpgaclass.cohort.state import READY, State
 
+NO_KEY = "ssh needs a public_key in the roster, and there is none; the class's hub needs none"
+
 
 @dataclass(frozen=True)
 class SeatView:
@@ -23,6 +25,7 @@ class SeatView:
         student: the login.
         machine: the state of their machine: ready, or what is missing.
         connect: what to type to get to it; "" while it is not ready.
+        key: the roster has a public key of theirs; without one nobody gets in by ssh.
         ends: when the machine goes, UTC.
         lease: the current or next time on a card, if there is one.
         due: its time is now; it is still to be begun, or is active.
@@ -33,6 +36,7 @@ class SeatView:
     student: str
     machine: str
     connect: str
+    key: bool
     ends: datetime | None
     lease: Lease | None
     due: bool
@@ -60,7 +64,8 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
     state, book = State(url), _leases(file, url)
     cohort = state.cohort(file.spec.name)
     rows = {row.key: row for row in state.rows(file.spec.name)}
-    logins = [person.login for person in verbs.students(file)]
+    people = {person.login: person for person in verbs.students(file)}
+    logins = list(people)
     if student is not None and student not in logins:
         what = f"no student of {file.spec.name} is called {student}"
         raise CohortError(what, where=str(file.path), next_step="check the roster")
@@ -80,6 +85,7 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
                 student=login,
                 machine="not planned" if row is None else row.state,
                 connect=f"ssh {login}@{row.address}" if row and ready and row.address else "",
+                key=bool(people[login].public_key),
                 ends=cohort.expires if cohort else None,
                 lease=own,
                 due=due,
@@ -98,6 +104,8 @@ def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
         return f"{when.astimezone(zone):%a %d %b %H:%M}"
 
     lines = [f"{seat.student}", f"  machine  {seat.connect or seat.machine}"]
+    if seat.connect and not seat.key:
+        lines.append(f"           {NO_KEY}")
     if seat.ends:
         lines.append(f"  ends     {shown(seat.ends)} {timezone}; copy your work before")
     if seat.lease:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fpgaclass.cohort.desk.wire import DeskView
+from fpgaclass.cohort.seat import NO_KEY
 
 _FOLDER = Path(__file__).parent
 
@@ -49,7 +50,11 @@ def render(
     when = partial(shown, form="%a %d %b, %H:%M", kind="when")
     until = partial(shown, form="%H:%M", kind="until")
     lengths = [(n, n * view.slot_minutes) for n in range(1, view.max_slots + 1)]
-    return str(page.render(**parts, view=view, when=when, until=until, lengths=lengths, form=Markup(form)))
+    return str(
+        page.render(
+            **parts, view=view, when=when, until=until, no_key=NO_KEY, lengths=lengths, form=Markup(form)
+        )
+    )
 
 
 @cache
