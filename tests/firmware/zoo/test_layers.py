@@ -18,6 +18,8 @@ from fpgaclass.firmware import load_board
 from fpgaclass.firmware.build import prepare
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
 from fpgaclass.firmware.exact import exact_predict
+from fpgaclass.firmware.layers import compare_layers
+from fpgaclass.firmware.models import canonical
 from fpgaclass.firmware.network import Network, trace_network
 from fpgaclass.firmware.verify import compare, spread_events
 
@@ -311,3 +313,29 @@ def test_quantisation_keeps_what_a_network_computes(name: str) -> None:
     tables = any(word in name for word in ("table", "sigmoid", "tanh", "softsign"))
     coarse = any(word in name for word in ("silu", "elu", "relu6", "table first")) and "leaky" not in name
     assert difference.max() < (0.25 if coarse else 0.05 if tables or "softmax" in name else 0.002)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conv1d 7x2 valid",
+        "batch norm 4x4x2",
+        "skip, Add of images",
+        "concatenation",
+        "image, two convolutions",
+        "softmax of rows",
+        "softmax after dense",
+    ],
+)
+def test_a_planted_difference_in_the_middle_is_found(name: str) -> None:
+    """One bias of one layer is off by what no rounding hides: that layer is named, none before it."""
+    model = prepare(_made(name), "fixed<10,4>")
+    other = canonical(model)
+    weighted = [layer for layer in other.layers if hasattr(layer, "kernel") or hasattr(layer, "bn_beta")]
+    layer = weighted[len(weighted) // 2 - (len(weighted) == 1)]
+    bias = layer.bn_beta if hasattr(layer, "bn_beta") else layer.bias
+    bias.assign(bias - 0.75 * np.sign(np.asarray(bias) + 1e-9))
+    x = np.random.default_rng(6).uniform(-2, 2, (200, *model.input_shape[1:])).astype(np.float32)
+    found = [one for one in compare_layers(model, other, x) if one.mismatches]
+    assert found[0].layer == layer.name
+    assert found[0].mismatches > 100
