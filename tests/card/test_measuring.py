@@ -62,6 +62,28 @@ def test_both_hosts_are_measured(overlay: Any) -> None:
     assert len(measured.design) == 16
 
 
+def test_a_board_is_measured_through_its_dma(standin: Any, tmp_path: Path) -> None:
+    """On a Zynq board there is no call: a DMA sends and receives, and the time is split all the same."""
+    bank = fpgaclass.card.Bank("PSDDR", 0x10000000, 1 << 28, "DDR4")
+    link = fpgaclass.card.Link("AXI DMA", 4e8, 4e8, 10e-6, 0.2e-6, 0.0)
+    path = fpgaclass.card.write_bit(tmp_path / "s.bit", standin.stream_design(), banks=[bank], link=link)
+    board = pynq.Overlay(str(path), device=fpgaclass.card.VirtualZynq(8))
+    measured = measure(board, batch_sizes=(1, 100), repeats=2)
+    assert measured.sources == {"host": "measured", "link": "modelled", "kernel": "simulated"}
+    assert [timing.events for timing in measured.timings] == [1, 100]
+    for timing in measured.timings:
+        assert timing.kernel_s == pytest.approx((timing.kernel_cycles or 0) / (measured.clock_mhz * 1e6))
+        assert timing.kernel_cycles
+    assert measured.timings[0].kernel_cycles < measured.timings[1].kernel_cycles
+    assert "board" in measured.cpp_note
+    assert measured.predictions is not None
+    data = np.arange(100 * 32, dtype=np.int16).reshape(100, 32)
+    other = measure(board.axi_dma_0, data=data, batch_sizes=(100,), repeats=1).predictions
+    assert other is not None
+    expected = standin.expected(data.view(np.uint8).ravel(), out_bytes=2 * other.words).view(np.int16)
+    assert np.array_equal(other.kept().ravel(), expected)
+
+
 def test_predictions_travel_with_the_figures(overlay: Any, standin: Any) -> None:
     """Sites are compared by them, so they must be those of the events that went in."""
     data = np.arange(100 * 32, dtype=np.int16).reshape(100, 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpgaclass.card.dma_kernel import DmaKernel
 from fpgaclass.card.measurement import Measurement, Timing, ordered
 from fpgaclass.card.predictions import Predictions
 from fpgaclass.card.timeline import Timeline
@@ -42,7 +44,7 @@ def measure(
 
     Args:
         kernel: an overlay with one kind of kernel, or one of its compute units, with hls4ml's arguments
-            (input, output, words in, words out).
+            (input, output, words in, words out), or one of its DMAs.
         batch_sizes: events in a call.
         data: events to send, shape (n, words_in), repeated as needed; random words when None.
         words_in: words of an event's slot; from the design when None.
@@ -68,7 +70,7 @@ def measure(
         raise InvalidInputError("batch sizes and repeats are 1 or more")
     sizes = tuple(sorted(set(batch_sizes)))
     events = np.resize(_events(data, words_in, dtype), (sizes[-1], words_in))
-    bank_in, bank_out = (device.get_memory_by_name(argument.mem) for argument in list(unit.args.values())[:2])
+    bank_in, bank_out = _banks(unit)
     timings, results = [], np.empty((0, words_out), dtype)
     for size in track(sizes, "measure"):
         x, y = bank_in.allocate((size, words_in), dtype), bank_out.allocate((size, words_out), dtype)
@@ -100,14 +102,50 @@ def measure(
     )
 
 
+class _Dma:
+    """A board's DMA, with the call of a card's kernel."""
+
+    def __init__(self, dma: Any) -> None:
+        self._dma, self.device = dma, dma.device
+        self._fullpath = str(getattr(dma, "_fullpath", type(dma).__name__))
+
+    def call(self, x: Any, y: Any, *_: int) -> None:
+        """Send one buffer and receive the other."""
+        most = int(getattr(self._dma, "buffer_max_size", x.nbytes))
+        if max(x.nbytes, y.nbytes) > most:
+            raise InvalidInputError(
+                f"{max(x.nbytes, y.nbytes):,} bytes are more than the DMA moves ({most:,})"
+            )
+        self._dma.recvchannel.transfer(y)
+        self._dma.sendchannel.transfer(x)
+        self._dma.sendchannel.wait()
+        self._dma.recvchannel.wait()
+
+
 def _unit_of(kernel: Any) -> Any:
-    if hasattr(kernel, "call"):
-        return kernel
-    names = sorted(getattr(kernel, "ip_dict", {}))
-    units = [unit for unit in (getattr(kernel, name) for name in names) if hasattr(unit, "call")]
-    if not units:
-        raise InvalidInputError(f"{type(kernel).__name__} is neither an overlay with a kernel nor a kernel")
-    return units[0]
+    blocks = getattr(kernel, "ip_dict", {})
+    names = [name for name in sorted(blocks) if "phys_addr" in blocks[name]]
+    for one in itertools.chain([kernel], (_block(kernel, name) for name in names)):
+        if hasattr(one, "call"):
+            return one
+        if getattr(one, "sendchannel", None) is not None and getattr(one, "recvchannel", None) is not None:
+            return _Dma(one)
+    raise InvalidInputError(f"{type(kernel).__name__} is neither an overlay with a kernel nor a kernel")
+
+
+def _block(overlay: Any, name: str) -> Any:
+    for part in name.split("/"):
+        overlay = getattr(overlay, part)
+    return overlay
+
+
+def _banks(unit: Any) -> tuple[Any, Any]:
+    """Return where the buffers of a call lie."""
+    device = unit.device
+    if isinstance(unit, _Dma):
+        return device.default_memory, device.default_memory
+    first, second, *_ = (device.get_memory_by_name(argument.mem) for argument in list(unit.args.values())[:2])
+    return first, second
 
 
 def _known(name: str, value: int | None, about: dict[str, Any]) -> int:
@@ -174,9 +212,13 @@ def _time_cpp(
     """Make the same calls by the C++ host; where that cannot be, say why."""
     from fpgaclass.card.cpp_host import run_host
 
+    if isinstance(unit, _Dma):
+        return (), "C++ host: not run, since it is written for cards, and this is a board"
     device = unit.device
     virtual = _timeline(device) is not None
     file = getattr(device, "bitfile_name", None)
+    if isinstance(unit, DmaKernel):
+        return (), "C++ host: not run, since it calls kernels of cards and this one is behind a DMA"
     if file is None:
         return (), "C++ host: not run, since the card does not say which file it was programmed with"
     try:
@@ -188,6 +230,7 @@ def _time_cpp(
             repeats=repeats + 1,
             runtime="standin" if virtual else "xrt",
             kernel=str(unit._fullpath).rpartition("_")[0],
+            device=0 if virtual else int("0" + str(device.tag).lstrip("abcdefghijklmnopqrstuvwxyz_")),
         )
     except ToolMissingError as missing:
         return (), f"C++ host: not run. {missing}"
