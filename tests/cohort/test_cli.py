@@ -170,11 +170,6 @@ def test_from_nothing_to_a_turn_on_a_card_on_this_machine(run: Run, tmp_path: Pa
         assert f"ssh ada@{node}" in text
         assert _login(key, f"ada@{node}") == "ada"
         assert run("lease", "release", lease["identity"], *here).code == 0
-        from fpgaclass.cohort.desk.watch import Doorkeeper
-
-        keeper = Doorkeeper(path)
-        keeper._open = {"card/0"}
-        assert keeper.look() == ("card/0",)
         assert _login(key, f"ada@{node}") == "", "given back is closed"
     finally:
         assert run("cohort", "destroy", "--yes", *here).code == 0

@@ -268,3 +268,33 @@ def test_a_broken_card_keeps_nobody_from_their_notebook(
     asyncio.run(hub_part.give_card(spawner, course))
     assert spawner.environment == {}
     assert "no card for ada: it is hot" in caplog.text
+
+
+def test_a_card_whose_time_is_over_is_closed_once(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may stay on a card because nobody else wants it; a reset takes time, so that once is enough."""
+    from fpgaclass.cohort.desk.watch import Doorkeeper
+    from fpgaclass.cohort.leases import Health
+
+    room.apply(course, provider=MemoryProvider(MemoryCloud()))
+    closed: list[str] = []
+    well = [True]
+
+    def gate(_hosts: object, *, holder: str = "") -> object:
+        assert holder == ""
+        return lambda card: closed.append(card) or Health(well[0], "" if well[0] else "hot")
+
+    monkeypatch.setattr("fpgaclass.cohort.desk.watch.card_gate", gate)
+    keeper = Doorkeeper(course)
+    book = keeper._book
+    lease = book.book("ada", at=datetime.now(UTC))
+    assert isinstance(lease, room.Lease)
+    book.begin(lease.identity)
+    assert keeper.look() == ("card/1",), "what was open before it started"
+    book._clock = lambda: lease.ends + timedelta(minutes=1)
+    assert keeper.look() == ("card/0",)
+    assert keeper.look() == ()
+    assert closed == ["card/1", "card/0"]
+    well[0] = False
+    with pytest.raises(CohortError, match="card/0 is out of use: hot"):
+        keeper.close("card/0")
+    assert [card.note for card in book.cards() if not card.healthy] == ["hot"]

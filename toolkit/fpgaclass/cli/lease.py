@@ -90,7 +90,7 @@ def release(
         lease, zone = desk.release(identity), desk.timezone
     else:
         path = found_course(course)
-        lease = cohort.open_leases(path).release(identity, student=student)
+        lease = cohort.give_back(path, identity, student=student)
         zone = cohort.load_spec(path).timezone
     show(cohort.leases_table([lease], (), zone), asdict(lease) if as_json else None)
 

@@ -8,6 +8,7 @@
 from fpgaclass.cohort.applied import Applied, Event, Failure
 from fpgaclass.cohort.costs import Cost, cost
 from fpgaclass.cohort.desk import Desk, HubDesk, LocalDesk, open_desk
+from fpgaclass.cohort.desk.watch import give_back
 from fpgaclass.cohort.errors import (
     AuthError,
     BusyError,
@@ -111,6 +112,7 @@ __all__ = [
     "counted",
     "destroy",
     "ensure_timer",
+    "give_back",
     "hand_over",
     "leases_table",
     "load_spec",
