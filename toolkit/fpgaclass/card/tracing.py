@@ -56,8 +56,14 @@ def trace(kernel: Any, *args: Any, path: str | Path | None = None) -> Waveform:
     wired = {argument.bank for argument in design.arguments if argument.bank is not None}
     for allocation in memory.allocations(wired):
         simulator.map(allocation.address, allocation.device)
-    target = Path(path) if path is not None else Path(tempfile.mkstemp(suffix=".vcd")[1])
-    with target.open("w") as file:
+    target = Path(path) if path is not None else Path(tempfile.mkdtemp()) / "call.vcd"
+    try:
+        file = target.open("w")
+    except OSError as error:
+        raise InvalidInputError(
+            f"the waveforms cannot be written: {error.strerror}", where=str(target)
+        ) from error
+    with file:
         _write(simulator, file, design, numbers, target)
     return Waveform.read(target)
 
