@@ -1,8 +1,11 @@
-"""The verbs of firmware: boards, build, report, trace."""
+"""The verbs of firmware: boards, build, report, trace, search, bundle, read-back."""
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +20,10 @@ from fpgaclass.core import InvalidInputError
 
 app = typer.Typer(name="firmware", help="From a trained model to firmware.", no_args_is_help=True)
 Model = Annotated[Path, typer.Argument(help="A trained model, saved by Keras (.keras).")]
+Folder = Annotated[Path, typer.Argument(help="A firmware folder.")]
+BoardFile = Annotated[
+    str | None, typer.Option("--board", help="The board's TOML file, if the firmware is for one of yours.")
+]
 Precision = Annotated[str, typer.Option(help="For plain Keras models, in hls4ml's notation.")]
 
 
@@ -42,7 +49,9 @@ def build(
     board: Annotated[
         str, typer.Option(help="A name of `fpgaclass firmware boards`, or a TOML file.")
     ] = "u250",
-    toolchain: Annotated[str, typer.Option(help="open")] = "open",
+    toolchain: Annotated[
+        str, typer.Option(help="open: nothing but pip packages; vitis: AMD's tools, for a real board.")
+    ] = "open",
     precision: Precision = "fixed<16,6>",
     into: Annotated[Path | None, typer.Option(help="Copy the firmware into this new folder.")] = None,
     as_json: Json = False,
@@ -57,9 +66,18 @@ def build(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A firmware folder.")], as_json: Json = False) -> None:
-    """Show what a firmware costs."""
-    _show(firmware.Firmware.load(folder), as_json)
+def report(
+    folder: Folder,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw it, too, into this picture (.png, .svg, .pdf).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a firmware costs: cells, pipeline, latency, and where each figure comes from."""
+    built = firmware.Firmware.load(folder)
+    _show(built, as_json)
+    if plot is not None:
+        _save(built.report.plot(), plot)
 
 
 @app.command()
@@ -80,6 +98,130 @@ def trace(
     print(json.dumps(asdict(found), indent=2) if as_json else found)
     if found.first_difference:
         raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    train: Annotated[str, typer.Argument(help="module.py:function, which returns a trained model.")],
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set", help="Values of an argument of the function, as beta=1e-6,3e-6; all are combined."
+        ),
+    ],
+    folder: Annotated[Path, typer.Option(help="Where each point is kept, so that the sweep can go on.")],
+    score: Annotated[
+        str | None, typer.Option(help="module.py:function of a model, one number; `score` beside the first.")
+    ] = None,
+    board: Annotated[
+        str, typer.Option(help="A name of `fpgaclass firmware boards`, or a TOML file.")
+    ] = "u250",
+    jobs: Annotated[int, typer.Option(help="Processes that train at once; each takes about 1 GB.")] = 1,
+    higher: Annotated[
+        bool, typer.Option("--higher-is-better", help="The score is an accuracy, not an error.")
+    ] = False,
+    lut: Annotated[int | None, typer.Option(help="The budget in look-up tables.")] = None,
+    latency_ns: Annotated[float | None, typer.Option(help="The budget in time, ns.")] = None,
+    points: Annotated[int | None, typer.Option(help="Look at the first so many settings only.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Begin no point after so many seconds.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw score against LUTs into this picture.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model for each setting, score it, and estimate its circuit: a table, and the Pareto front.
+
+    For example: fpgaclass firmware search sweep.py:train --set beta=1e-6,3e-6 --set width=16,32
+    --folder sweep --lut 10000 --latency-ns 50
+    """
+    found = firmware.search(
+        _function(train, "train"),
+        firmware.grid(**dict(_axis(text) for text in settings)),
+        _function(score or train.partition(":")[0], "score"),
+        board=board,
+        folder=folder,
+        jobs=jobs,
+        lower_is_better=not higher,
+        budget=firmware.Budget(lut=lut, latency_ns=latency_ns, points=points, seconds=seconds),
+    )
+    print(found.to_json() if as_json else found)
+    if plot is not None:
+        _save(found.plot(), plot)
+    if all(point.error for point in found.points):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bundle(
+    folder: Folder,
+    into: Annotated[
+        Path | None, typer.Option(help="The file to write; NAME-BOARD.tar.gz by default.")
+    ] = None,
+    board: BoardFile = None,
+    as_json: Json = False,
+) -> None:
+    """Pack a firmware for a machine that has AMD's tools; its run.sh needs no fpgaclass there."""
+    built = firmware.Firmware.load(folder)
+    name = f"{built.manifest.name}-{built.manifest.board}.tar.gz"
+    path = firmware.bundle(built, into or Path(name), board=board)
+    if as_json:
+        print(json.dumps({"bundle": str(path), "firmware": built.manifest.digest}, indent=2))
+    else:
+        print(f"{path}: unpack it where the tools are, start run.sh there, and bring the results back")
+
+
+@app.command("read-back")
+def read_back(
+    folder: Folder,
+    results: Annotated[Path, typer.Argument(help="NAME-results.tar.gz, which a bundle's run.sh left.")],
+    board: BoardFile = None,
+    into: Annotated[Path | None, typer.Option(help="Copy the firmware into this new folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read what AMD's tools made of a bundle, checked against its digests, as firmware."""
+    real = firmware.read_back(firmware.Firmware.load(folder), results, board=board)
+    _show(real.save(into) if into is not None else real, as_json)
+
+
+def _function(text: str, usual: str) -> Callable[..., Any]:
+    """Return what ``module.py:name`` names; the module is imported from its folder, as workers do too."""
+    file, _, name = text.partition(":")
+    path, name = Path(file), name or usual
+    if path.suffix != ".py" or not path.is_file():
+        raise InvalidInputError(
+            f"there is no module {file!r}", where=str(path.absolute()), next_step=f"give module.py:{usual}"
+        )
+    sys.path.insert(0, str(path.parent.resolve()))
+    function: Any = getattr(importlib.import_module(path.stem), name, None)
+    if not callable(function):
+        raise InvalidInputError(
+            f"{file} has no function {name!r}", next_step=f"define it, or give module.py:{usual}"
+        )
+    found: Callable[..., Any] = function
+    return found
+
+
+def _axis(text: str) -> tuple[str, list[Any]]:
+    """Read ``name=1,2.5,word`` as a name and its values."""
+    name, equals, values = text.partition("=")
+    if not (name.isidentifier() and equals and values):
+        raise InvalidInputError(f"--set {text!r} is not understood", next_step="write it as beta=1e-6,3e-6")
+    return name, [_value(value) for value in values.split(",")]
+
+
+def _value(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write a picture; which kind, its ending says."""
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as bad:
+        raise InvalidInputError(f"no picture can be written: {bad}", where=str(path)) from bad
 
 
 def _load(path: Path) -> Any:

@@ -15,6 +15,7 @@ from fpgaclass.firmware.search_result import Budget, Search
 from fpgaclass.firmware.trace import Trace, trace
 from fpgaclass.firmware.trees import Trees
 from fpgaclass.firmware.verify import Agreement
+from fpgaclass.firmware.vitis import bundle, read_back
 from fpgaclass.firmware.words import Field, WordFormat
 
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "agreement",
     "board_names",
     "build",
+    "bundle",
     "check_model",
     "grid",
     "load_board",
     "prepare",
     "quantise",
+    "read_back",
     "read_trees",
     "search",
     "trace",

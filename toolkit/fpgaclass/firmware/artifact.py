@@ -34,7 +34,7 @@ class Manifest:
         name: of the firmware; its card file is ``<name>.xclbin`` or ``<name>.bit``.
         digest: SHA-256 (hex) over the model, the board, the options and the tools.
         board: the board's name.
-        toolchain: ``"open"``.
+        toolchain: ``"open"`` or ``"vitis"``.
         model: SHA-256 (hex) of the model's architecture and weights.
         inputs: the layout of an event in the input buffer.
         outputs: the layout of a result in the output buffer.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import fpgaclass.card
 from fpgaclass.card import read_design
 from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, held_lock, say
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
@@ -23,9 +24,12 @@ from fpgaclass.firmware.quantise import quantise
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
 from fpgaclass.firmware.synthesis import yosys_version
 from fpgaclass.firmware.verify import Agreement
+from fpgaclass.firmware.vitis import TOOLCHAIN, build_with_vendor, require_vendor_tools
 
-TOOLCHAINS = ("open",)
+TOOLCHAINS = ("open", TOOLCHAIN)
 _CODE = (".py", ".sv")
+# What a build by the open toolchain does not run.
+_APART = ("search", "vitis")
 
 
 def build(
@@ -47,7 +51,9 @@ def build(
         model: a trained HGQ2 model; or a plain Keras one, which ``quantise`` rounds to ``precision`` first;
             or boosted trees of scikit-learn, xgboost or conifer (``read_trees``).
         board: a name from ``board_names()``, or a TOML file of your own.
-        toolchain: ``"open"``: pip packages and a C++ compiler, no vendor tool.
+        toolchain: ``"open"``: pip packages and a C++ compiler, for a virtual card or board. ``"vitis"``: the
+            same first, and then AMD's tools, for a file that a real board loads; ``bundle`` takes the work to
+            another machine that has them.
         name: of the firmware; the model's name if left out.
         precision: for plain Keras models and trees: a type in hls4ml's notation, or its configuration.
 
@@ -62,6 +68,9 @@ def build(
             f"no toolchain {toolchain!r}", next_step=f"use one of {', '.join(TOOLCHAINS)}"
         )
     target = load_board(board)
+    if toolchain == TOOLCHAIN:
+        require_vendor_tools(target)
+        return build_with_vendor(build(model, board=target, name=name, precision=precision), target)
     model = prepare(model, precision)
     name = _file_name(name or model.name)
     tools, source = _tools(), model_digest(model)
@@ -146,8 +155,11 @@ def _tools() -> dict[str, str]:
 
 
 def _own_code() -> list[str]:
-    """Return the text of this room and of the shell: a build by other code is another build."""
-    return [path.read_text() for path in sorted(Path(__file__).parent.rglob("*.*")) if path.suffix in _CODE]
+    """Return the text of this room, of the shell and of the card's files: other code is another build."""
+    room, card = Path(__file__).parent, Path(fpgaclass.card.__file__).parent
+    ours = (path for path in sorted(room.rglob("*.*")) if path.suffix in _CODE)
+    built_by = [path for path in ours if not path.relative_to(room).parts[0].startswith(_APART)]
+    return [path.read_text() for path in (*built_by, *sorted(card.glob("*.py")))]
 
 
 def _file_name(name: str) -> str:

@@ -8,7 +8,8 @@ set work [file join $here work]
 proc ip {name} {
     set found [lsort [get_ipdefs -all -filter "NAME == $name && VENDOR == xilinx.com"]]
     if {![llength $found]} {
-        error "this Vivado has no IP named $name"
+        puts "ERROR: this Vivado has no IP named $name"
+        exit 1
     }
     return [lindex $found end]
 }
@@ -95,7 +96,8 @@ if {[get_property PROGRESS [get_runs impl_1]] ne "100%"} {
             close $file
         }
     }
-    error "implementation ended at [get_property STATUS [get_runs impl_1]]"
+    puts "ERROR: implementation ended at [get_property STATUS [get_runs impl_1]]"
+    exit 1
 }
 open_run impl_1
 source [file join $here scripts reports.tcl]

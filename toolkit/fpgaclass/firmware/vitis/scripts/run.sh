@@ -3,7 +3,9 @@
 # What comes out is in results/, and packed as <name>-results.tar.gz for `fpgaclass firmware read-back`.
 set -eu
 cd "$(dirname "$0")"
+set -a  # the steps are scripts of their own
 . ./settings.sh
+set +a
 
 fail() {
     echo "ERROR: $*" >&2
@@ -17,7 +19,7 @@ sha256sum --quiet -c SHA256SUMS || fail "a file of this project is not as it was
 
 rm -rf results work
 mkdir -p results/reports work
-sh scripts/build.sh
+sh -eu scripts/build.sh
 for product in $PRODUCTS; do
     [ -s "results/$product" ] || fail "the tools ended well and left no $product"
 done

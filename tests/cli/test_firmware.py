@@ -1,0 +1,102 @@
+"""The verbs of firmware, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fpgaclass.cli.app import app
+from fpgaclass.core import FpgaClassError, InvalidInputError
+
+SWEEP = """
+def train(beta, width):
+    import keras
+    from hgq.config import LayerConfigScope, QuantizerConfigScope
+    from hgq.layers import QDense
+    from hgq.utils import trace_minmax
+    import numpy as np
+
+    x = np.random.default_rng(0).normal(size=(500, 4)).astype("float32")
+    with (
+        QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
+        QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP"),
+        LayerConfigScope(enable_ebops=True, beta0=beta),
+    ):
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, QDense(1, enable_oq=True)(QDense(width, activation="relu")(inputs)))
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :1], epochs=1, verbose=0)
+    trace_minmax(model, x, verbose=0)
+    return model
+
+
+def score(model):
+    return float(model.count_params())
+"""
+
+
+def _run(*words: str) -> Any:
+    done = CliRunner().invoke(app, ["firmware", *words])
+    if isinstance(done.exception, FpgaClassError):
+        raise done.exception
+    return done
+
+
+def test_a_sweep_is_run_from_a_module(tmp_path: Path) -> None:
+    """A physicist's training lives in a file; the sweep must not need a notebook around it."""
+    (tmp_path / "my_sweep.py").write_text(SWEEP)
+    words = ("search", f"{tmp_path}/my_sweep.py:train", "--set", "beta=1e-6", "--set", "width=2,4",
+             "--folder", str(tmp_path / "sweep"), "--lut", "10000")  # fmt: skip
+    found = json.loads(_run(*words, "--json").stdout)
+    assert [point["setting"] for point in found["points"]] == [
+        {"beta": 1e-6, "width": 2},
+        {"beta": 1e-6, "width": 4},
+    ]
+    assert all(point["lut"] > 0 and not point["error"] for point in found["points"])
+    picture = tmp_path / "front.png"
+    again = _run(*words, "--plot", str(picture))
+    assert "Pareto" in again.stdout
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("no.py:train", "--set", "a=1"), "there is no module 'no.py'"),
+        (("HERE/empty.py:train", "--set", "a=1"), "has no function 'train'"),
+        (("HERE/whole.py:train", "--set", "a"), "--set 'a' is not understood"),
+    ],
+)
+def test_what_a_sweep_lacks_is_named(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    """Each with what to write instead."""
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "whole.py").write_text(SWEEP)
+    words = tuple(word.replace("HERE", str(tmp_path)) for word in words)
+    with pytest.raises(InvalidInputError, match=said):
+        _run("search", *words, "--folder", str(tmp_path / "sweep"))
+
+
+def test_boards_are_listed_for_people_and_programs() -> None:
+    """Both lists hold the same boards."""
+    data = json.loads(_run("boards", "--json").stdout)
+    table = _run("boards").stdout
+    assert len(data) == 10
+    assert all(board["name"] in table for board in data)
+
+
+def test_a_folder_that_is_no_firmware_is_named_by_each_verb(tmp_path: Path) -> None:
+    """The most common slip: the notebook's folder in place of the firmware's."""
+    for words in (("report",), ("bundle",)):
+        with pytest.raises(FpgaClassError, match=r"no manifest.json is there"):
+            _run(*words, str(tmp_path))
+
+
+@pytest.mark.parametrize("verb", ["build", "report", "search", "trace", "bundle", "read-back", "boards"])
+def test_every_verb_explains_itself_and_speaks_json(verb: str) -> None:
+    """What a program reads must be there for each of them."""
+    text = _run(verb, "--help").stdout
+    assert "--json" in text
