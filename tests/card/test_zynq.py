@@ -24,6 +24,7 @@ from fpgaclass.card import (
     VirtualCard,
     VirtualZynq,
     compile_kernel,
+    measure,
     write_bit,
     write_xclbin,
 )
@@ -177,6 +178,20 @@ def test_hls4mls_own_driver_runs_unmodified(path: Path, standin: Any) -> None:
         result, _, rate = network.predict(events, profile=True)
         assert (np.array(result) == _sums(standin, events)).all()
         assert rate > 0
+
+
+def test_a_dma_is_measured_like_a_call(overlay: Any) -> None:
+    """The labs compare a board with a card: the same measurement must take both."""
+    for kernel in (overlay, overlay.hier_1.axi_dma_0):
+        measured = measure(kernel, batch_sizes=(1, 100), repeats=3)
+        small, large = measured.timings
+        assert measured.sources == {"host": "measured", "link": "modelled", "kernel": "simulated"}
+        assert large.kernel_cycles == 16 * 100 + 8
+        assert small.kernel_cycles == 16 + 8
+        assert large.kernel_s == pytest.approx(large.kernel_cycles / 100e6)
+        # Two transfers set up, and pynq's register accesses; no polls.
+        assert 2 * LINK.dma_setup_s < large.link_s < 2 * LINK.dma_setup_s + 60 * LINK.mmio_s
+        assert "board" in measured.cpp_note
 
 
 def test_an_event_by_registers(overlay: Any, standin: Any) -> None:

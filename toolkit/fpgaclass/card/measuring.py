@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpgaclass.card.dma_kernel import DmaKernel
 from fpgaclass.card.measurement import Measurement, Timing, ordered
 from fpgaclass.card.predictions import Predictions
 from fpgaclass.card.timeline import Timeline
@@ -217,8 +216,6 @@ def _time_cpp(
     device = unit.device
     virtual = _timeline(device) is not None
     file = getattr(device, "bitfile_name", None)
-    if isinstance(unit, DmaKernel):
-        return (), "C++ host: not run, since it calls kernels of cards and this one is behind a DMA"
     if file is None:
         return (), "C++ host: not run, since the card does not say which file it was programmed with"
     try:
