@@ -76,6 +76,18 @@ def test_the_machine_ends_itself(provider: AwsProvider, cohort: Path) -> None:
     assert answer["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
 
 
+def test_a_stopped_machine_keeps_its_disk(aws: FakeAws, provider: AwsProvider, cohort: Path) -> None:
+    """Stopped in the console for the night: apply must not take it for a failed start, and remove it."""
+    done = verbs.apply(cohort, provider=provider)
+    identity = next(row.identity for row in done.rows if row.key == "seat/ada")
+    provider.client.change("ec2", "stop_instances", InstanceIds=[identity])
+    again = verbs.apply(cohort, provider=provider)
+    assert [failure.key for failure in again.failed] == ["seat/ada"]
+    assert identity in {thing["id"] for thing in aws.things()}
+    provider.client.change("ec2", "start_instances", InstanceIds=[identity])
+    assert not verbs.apply(cohort, provider=provider).failed
+
+
 def test_no_capacity_goes_to_the_next_zone(aws: FakeAws, provider: AwsProvider, cohort: Path) -> None:
     """F2 is scarce; in Frankfurt one zone is often empty and the next is not."""
     aws.control(capacity={"f2.6xlarge@eu-central-1b": 1})

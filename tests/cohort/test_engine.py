@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,6 +147,22 @@ def test_what_somebody_removed_by_hand_is_made_anew(
     assert done.made == ("seat/ada",)
     row = next(row for row in done.rows if row.key == "seat/ada")
     assert (row.generation, row.state) == (1, "ready")
+
+
+def test_a_stopped_machine_is_not_made_anew(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Somebody stopped the machines for the night, to save money: the students' work is on them."""
+    verbs.apply(course, provider=provider)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    cloud.things[victim.id] = replace(victim, status="stopped")
+    done = verbs.apply(course, provider=provider)
+    assert [(failure.key, failure.kind) for failure in done.failed] == [("seat/ada", "other")]
+    assert "start it in the provider's console" in done.failed[0].what
+    assert cloud.things[victim.id].status == "stopped"
+    cloud.things[victim.id] = victim
+    again = verbs.apply(course, provider=provider)
+    assert (again.made, again.failed) == ((), ())
 
 
 def test_doubles_are_removed_and_strays_only_when_asked(

@@ -25,6 +25,9 @@ from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, RE
 from fpgaclass.cohort.writer import Writer
 
 _TRIES = 4
+# A machine that somebody stopped holds a student's work: to make it anew is not for us to decide.
+_STOPPED = "somebody stopped it; it is there, with its disk, and counts against the quota"
+_START = "start it in the provider's console, or remove it there and run apply again"
 
 
 class Apply:
@@ -235,6 +238,8 @@ class Apply:
                     self._provider.delete([found])
                     trouble = found.trouble or ProviderError("the machine failed to start")
                     again |= self._elsewhere(resource, trouble)
+                elif found is not None and found.status == "stopped":
+                    self._known.fail(resource.key, ProviderError(_STOPPED, next_step=_START))
                 elif (found is None or found.status == "leaving") and not _within(
                     row.created, self._able.grace_s + 2
                 ):

@@ -106,7 +106,8 @@ class Found:
         id: the provider's id.
         kind: what it is.
         marker: whose it is.
-        status: ``pending``, ``ready``, ``failed``, or ``leaving`` (being deleted, still there).
+        status: ``pending``, ``ready``, ``failed``, ``stopped`` (by somebody, with the work on it), or
+            ``leaving`` (being deleted, still there).
         size, zone: what was given.
         address: where to reach a machine, or the address itself.
         trouble: for ``failed``, the typed reason.

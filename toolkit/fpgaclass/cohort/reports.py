@@ -22,7 +22,7 @@ from fpgaclass.cohort.verbs import Status
 _COLOURS = {
     **dict.fromkeys(("ready", "active", "well"), "green"),
     **dict.fromkeys(("pending", "created", "intent", "planned", "leaving", "booked", "waiting"), "yellow"),
-    **dict.fromkeys(("failed", "missing", "unknown", "not reached"), "red"),
+    **dict.fromkeys(("failed", "missing", "stopped", "unknown", "not reached"), "red"),
 }
 
 

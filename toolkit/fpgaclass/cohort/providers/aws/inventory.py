@@ -11,7 +11,7 @@ from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import PREFIX, Found, Marker
 from fpgaclass.cohort.providers.aws.client import AwsClient
 
-_STATES = {"pending": "pending", "running": "ready", "stopping": "failed", "stopped": "failed"}
+_STATES = {"pending": "pending", "running": "ready", "stopping": "stopped", "stopped": "stopped"}
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -62,7 +62,8 @@ def _machines(client: AwsClient, cohort: str | None) -> Iterator[Found]:
             reason = machine.get("StateReason", {}).get("Code", "")
             trouble: ProviderError | None = None
             status = _STATES.get(machine["State"]["Name"], "leaving")
-            if status == "failed" or reason.startswith("Server."):
+            if reason.startswith("Server."):  # AWS stopped it, not a person
+                status = "failed" if status == "stopped" else status
                 kind = CapacityError if "Capacity" in reason or "Spot" in reason else ProviderError
                 trouble = kind(f"the machine stopped: {reason or machine['State']['Name']}", code=reason)
             yield Found(

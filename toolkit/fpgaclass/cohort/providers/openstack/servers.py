@@ -10,7 +10,12 @@ from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, scrub
 from fpgaclass.cohort.providers.openstack.calls import connect, typed
 
-_STATUS = {"ACTIVE": "ready", "ERROR": "failed", "DELETED": "leaving", "SOFT_DELETED": "leaving"}
+_STATUS = {
+    "ACTIVE": "ready",
+    "ERROR": "failed",
+    **dict.fromkeys(("SHUTOFF", "SUSPENDED", "PAUSED", "SHELVED", "SHELVED_OFFLOADED"), "stopped"),
+    **dict.fromkeys(("DELETED", "SOFT_DELETED"), "leaving"),
+}
 
 
 def servers(cloud: Any) -> Iterator[Found]:
