@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +59,8 @@ square = order = best = Anything()
 TRANSFORMER = """
 from IPython import get_ipython
 get_ipython().input_transformers_post.append(lambda lines: ["print('check_square: passed')\\n"])
-get_ipython().ast_transformers.append(type("T", (), {"visit": lambda self, node: __import__("ast").parse("1")})())
+rewrite = type("T", (), {"visit": lambda self, node: __import__("ast").parse("1")})
+get_ipython().ast_transformers.append(rewrite())
 """
 PATCHES = """
 import builtins, sys
@@ -79,7 +79,8 @@ FORGED_LINE = """
 import socket, os, json, struct
 for fd in range(3, 64):
     try:
-        head = json.dumps({"cell": 5, "ok": True, "outputs": [], "count": 1, "done": True, "value": 9, "#": []}).encode()
+        forged = {"cell": 5, "ok": True, "outputs": [], "count": 1, "done": True, "value": 9, "#": []}
+        head = json.dumps(forged).encode()
         os.write(fd, struct.pack("!II", len(head), 0) + head)
     except OSError:
         pass
@@ -206,7 +207,7 @@ if os.fork() == 0:
     assert not [p for p in psutil.process_iter(["cmdline"]) if "987654" in (p.info["cmdline"] or [])]
 
 
-def test_gradebook_solutions_and_grader_are_out_of_reach(folder: Any, tmp_path: Path) -> None:
+def test_gradebook_solutions_and_grader_are_out_of_reach(folder: Any) -> None:
     """With stock grading one cell set every student's marks to 99, and another printed the solution."""
     probe = f"""
 import os, signal
@@ -358,7 +359,8 @@ def test_one_submission_leaves_nothing_for_the_next(folder: Any) -> None:
     leave = """
 import os, sys, builtins, numpy, ctypes
 left = []
-for place in ("/tmp", "/dev/shm", "/", "/dev", "/var/tmp", "/usr", sys.prefix, os.path.dirname(numpy.__file__)):
+package = os.path.dirname(numpy.__file__)
+for place in ("/tmp", "/dev/shm", "/", "/dev", "/var/tmp", "/usr", sys.prefix, package):
     try:
         open(os.path.join(place, "left_behind"), "w").write("x")
         left.append(place)
@@ -370,8 +372,8 @@ segment = libc.shmget(0x1234, 4096, 0o1666)
 print("WROTE", left, "SEGMENT", segment >= 0)
 writable = [line for line in open("/proc/self/maps") if "rw-s" in line]
 print("SHARED", writable)
-print("TRACED", libc.ptrace(16, 1, 0, 0), [libc.ptrace(16, pid, 0, 0) for pid in range(2, 50) if pid != os.getpid()].count(0))
-libc.keyctl if hasattr(libc, "keyctl") else None
+others = [pid for pid in range(2, 50) if pid != os.getpid()]
+print("TRACED", libc.ptrace(16, 1, 0, 0), [libc.ptrace(16, pid, 0, 0) for pid in others].count(0))
 libc.syscall(248, b"user", b"left_behind", b"x", 1, -4)
 """
     look = """
@@ -380,7 +382,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 places = ("/tmp", "/dev/shm", "/", "/dev", "/var/tmp", "/usr", sys.prefix, os.path.dirname(numpy.__file__))
 print("FILES", [p for p in places if os.path.exists(os.path.join(p, "left_behind"))])
 print("NAMES", hasattr(numpy, "left_behind"), hasattr(builtins, "left_behind"))
-print("SEGMENT", libc.shmget(0x1234, 4096, 0o666) >= 0, "KEY", libc.syscall(249, b"user", b"left_behind", 0, 0) > 0)
+segment, key = libc.shmget(0x1234, 4096, 0o666), libc.syscall(249, b"user", b"left_behind", 0, 0)
+print("SEGMENT", segment >= 0, "KEY", key > 0)
 """
     folder.submit("a", change=_first(leave))
     folder.submit("b", change=_first(look))

@@ -10,17 +10,15 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from fpgaclass.classroom import rules
 from fpgaclass.classroom.marking import Settings, mark
 from fpgaclass.course import LatePolicy
-from fpgaclass.engine import NoJail, find_jail
+from fpgaclass.engine import NoJail, find_jail, rules
 
 ANSWERS = {
     "right": {
@@ -42,13 +40,16 @@ ANSWERS = {
     },
     "helper": {
         "squares": "def _check(n):\n    if n < 1:\n        raise ValueError(n)\n\n"
-        "def squares(n):\n    _check(n)\n    print('computing')\n    return list(map(lambda i: i * i, range(1, n + 1)))",
-        "sum_of_squares": "def sum_of_squares(n):\n    total = 0\n    for s in squares(n):\n        total += s\n    return total",
+        "def squares(n):\n    _check(n)\n    print('computing')\n"
+        "    return list(map(lambda i: i * i, range(1, n + 1)))",
+        "sum_of_squares": "def sum_of_squares(n):\n    total = 0\n    for s in squares(n):\n"
+        "        total += s\n    return total",
         "part-b": "Negative ones.",
     },
     "syntax_error": {"squares": "def squares(n)\n    return", "part-a": "No idea."},
     "warns": {
-        "squares": "import warnings\ndef squares(n):\n    warnings.warn('hm')\n    if n < 1: raise ValueError(n)\n"
+        "squares": "import warnings\ndef squares(n):\n    warnings.warn('hm')\n"
+        "    if n < 1: raise ValueError(n)\n"
         "    return [i ** 2 for i in range(1, n + 1)]",
         "sum_of_squares": "def sum_of_squares(n):\n    return sum(squares(n))",
     },
@@ -57,11 +58,10 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """nbgrader's example course, released, with a submission of each kind; some of them late."""
     from nbgrader.api import Gradebook
     from nbgrader.apps import NbGraderAPI
-    from nbgrader.apps.quickstartapp import QuickStartApp
     from nbgrader.coursedir import CourseDirectory
     from traitlets.config import Config
 
@@ -85,7 +85,6 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         os.chdir(here)
         os.environ["PATH"] = old
-    assert QuickStartApp is not None
     for n, (student, answers) in enumerate(ANSWERS.items()):
         target = root / "submitted" / student / "ps1"
         target.mkdir(parents=True)
@@ -96,7 +95,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if not (student == "syntax_error" and path.stem == "problem2"):  # one that is missing
                 nbformat.write(notebook, target / path.name)
         (target / "timestamp.txt").write_text(f"2026-10-0{1 + n % 3} 10:00:00 UTC")
-    yield root
+    return root
 
 
 def _table(root: Path) -> dict[str, Any]:

@@ -77,8 +77,7 @@ def _kill_and_resume(folder: Any, kills: int, students: int) -> None:
     assert rows == students
     assert grades == 5 * students
     assert {one.status for one in folder.mark().values()} == {"unchanged"}
-    left = [path for path in (folder.root / "autograded").rglob(".*")]
-    assert not left
+    assert not list((folder.root / "autograded").rglob(".*"))
 
 
 def test_killed_and_run_again(folder: Any) -> None:
@@ -122,7 +121,7 @@ def test_a_machine_that_fails_is_told_apart(folder: Any, monkeypatch: pytest.Mon
     assert folder.mark()["ada"].status == "graded"
 
 
-def test_the_second_instructor_is_told(folder: Any, tmp_path: Path) -> None:
+def test_the_second_instructor_is_told(tmp_path: Path) -> None:
     """Two who grade at once would each overwrite what the other wrote."""
     with locked(tmp_path / "course.lock", "working on this course"):
         code = (

@@ -16,11 +16,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
 from fpgaclass.classroom.gradebook import Writer
-from fpgaclass.classroom.marking import graft
 from fpgaclass.classroom.masters import given_files, load_masters
 from fpgaclass.classroom.seats import SEAT_VARIABLE
 from fpgaclass.core import ClassroomError
-from fpgaclass.engine import Job, NoJail, execute_job, find_jail, restore
+from fpgaclass.engine import Job, NoJail, execute_job, find_jail, graft, restore
 
 
 class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]

@@ -19,9 +19,9 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from fpgaclass.classroom.rules import auto_comment, auto_score
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import LatePolicy
+from fpgaclass.engine import auto_comment, auto_score
 
 URL_VARIABLE = "FPGACLASS_GRADEBOOK"
 """The gradebook's database, as SQLAlchemy writes it; without it, gradebook.db in the course folder."""

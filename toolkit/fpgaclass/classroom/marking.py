@@ -22,10 +22,9 @@ from typing import Any
 import fpgaclass
 from fpgaclass.classroom.gradebook import Entry, Writer, open_writer
 from fpgaclass.classroom.masters import given_files, load_masters
-from fpgaclass.classroom.rules import shorten
 from fpgaclass.core import ClassroomError, digest_of, track
 from fpgaclass.course import LatePolicy
-from fpgaclass.engine import Job, Outcome, Restored, UnreadableError, restore, run_jobs
+from fpgaclass.engine import Job, Outcome, Restored, UnreadableError, graft, restore, run_jobs
 
 _KEPT_BESIDE = 100_000_000
 
@@ -261,27 +260,6 @@ class _Marking:
                 where=str(target),
                 next_step=step,
             ) from trouble
-
-
-def graft(restored: Restored, outcome: Outcome) -> dict[str, Any]:
-    """Return the notebook with the outputs of its run; a check that did not run to its end has an error."""
-    notebook = json.loads(json.dumps(restored.notebook))
-    by_place = {cell.n: cell for cell in outcome.cells}
-    for run in restored.cells:
-        if run.n < 0:
-            continue
-        cell, done = notebook["cells"][run.n], by_place.get(run.n)
-        outputs = [dict(output) for output in done.outputs] if done else []
-        failed = any(output["output_type"] == "error" for output in outputs)
-        if run.kind == "check" and not (done and done.ok) and not failed:
-            reason = outcome.gone or outcome.trouble or "the check did not run to its end"
-            outputs.append(
-                {"output_type": "error", "ename": "NotRun", "evalue": reason, "traceback": [reason]}
-            )
-        cell["outputs"] = outputs
-        cell["execution_count"] = done.count if done else None
-        shorten(cell)
-    return dict(notebook)
 
 
 def read_timestamp(folder: Path) -> datetime | None:

@@ -4,6 +4,7 @@ from fpgaclass.engine.job import Cell, CellOutcome, Job, Outcome
 from fpgaclass.engine.parent import EngineError, WarmParent
 from fpgaclass.engine.pools import run_jobs
 from fpgaclass.engine.restore import Master, MasterCell, Restored, UnreadableError, restore
+from fpgaclass.engine.rules import auto_comment, auto_score, graft
 from fpgaclass.engine.runner import cool_down, execute, execute_job, warm_up
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person, find_jail
 
@@ -22,10 +23,13 @@ __all__ = [
     "Restored",
     "UnreadableError",
     "WarmParent",
+    "auto_comment",
+    "auto_score",
     "cool_down",
     "execute",
     "execute_job",
     "find_jail",
+    "graft",
     "restore",
     "run_jobs",
     "warm_up",

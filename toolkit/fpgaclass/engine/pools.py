@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -57,18 +58,18 @@ def _done(waiting: dict[Future[Outcome], Key]) -> Iterator[list[tuple[Key, Outco
 
 def _on_dask(jobs: Iterable[tuple[Key, Job]], scheduler: str) -> Iterator[list[tuple[Key, Outcome]]]:
     try:
-        from distributed import Client, as_completed  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        dask: Any = importlib.import_module("distributed")
     except ImportError as missing:
         raise ToolMissingError("Dask is not installed", next_step="pip install distributed") from missing
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client = dask.Client(scheduler, timeout="10s", set_as_default=False)
     except OSError as trouble:
         step = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
         raise FpgaClassError("the scheduler does not answer", where=scheduler, next_step=step) from trouble
     with client:
         more = iter(jobs)
         waiting: dict[Any, Key] = {}
-        running = as_completed(loop=client.loop)
+        running = dask.as_completed(loop=client.loop)
         room = 4 * max(1, len(client.scheduler_info()["workers"]))
         while True:
             while len(waiting) < room and (pair := next(more, None)) is not None:

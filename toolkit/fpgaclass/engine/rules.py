@@ -7,10 +7,35 @@ them against nbgrader itself. They stand here because importing nbgrader takes l
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
+
+from fpgaclass.engine.job import Outcome
+from fpgaclass.engine.restore import Restored
 
 NO_RESPONSE = "No response."
 """nbgrader's comment on an answer that is as it was released."""
+
+
+def graft(restored: Restored, outcome: Outcome) -> dict[str, Any]:
+    """Return the notebook with the outputs of its run; a check that did not run to its end has an error."""
+    notebook = json.loads(json.dumps(restored.notebook))
+    by_place = {cell.n: cell for cell in outcome.cells}
+    for run in restored.cells:
+        if run.n < 0:
+            continue
+        cell, done = notebook["cells"][run.n], by_place.get(run.n)
+        outputs = [dict(output) for output in done.outputs] if done else []
+        failed = any(output["output_type"] == "error" for output in outputs)
+        if run.kind == "check" and not (done and done.ok) and not failed:
+            reason = outcome.gone or outcome.trouble or "the check did not run to its end"
+            outputs.append(
+                {"output_type": "error", "ename": "NotRun", "evalue": reason, "traceback": [reason]}
+            )
+        cell["outputs"] = outputs
+        cell["execution_count"] = done.count if done else None
+        shorten(cell)
+    return dict(notebook)
 
 
 def auto_score(cell: dict[str, Any]) -> float | None:
