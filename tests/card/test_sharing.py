@@ -221,37 +221,37 @@ def test_a_ticket_cannot_write_to_a_terminal(folder: Path) -> None:
 
 def test_students_in_jails_wait_for_each_other(folder: Path) -> None:
     """Own process numbers, an own /tmp and, made by root, an own uid: the folder is all they share."""
-    from fpgaclass.engine.sandbox import Jail, Mount, Person, find_jail
+    from fpgaclass.classroom.layout import Layout
+    from fpgaclass.classroom.roster import User
+    from fpgaclass.classroom.seats import ensure_seat, jailed_command
+    from fpgaclass.engine.sandbox import Jail, find_jail
 
     jail = find_jail()
     if not isinstance(jail, Jail):
         pytest.skip(jail.reason)
-    folder.mkdir(mode=0o1777)
+    folder.mkdir()
     folder.chmod(0o1777)
-    folder.parent.chmod(0o755)
+    layout = Layout(folder.parent / "state", "course", "instructor")
 
     def start(name: str, uid: int) -> subprocess.Popen[str]:
-        words = jail.command(
-            [sys.executable, "-c", _TAKER],
-            Person(name, uid, "/tmp"),
-            [Mount(folder, "/srv/locks", writable=True)],
-            network=False,
-            cwd="/tmp",
-            environment={FOLDER_VARIABLE: "/srv/locks", "HOME": "/tmp"},
-        )
+        user = User(name, "student", uid, "", "")
+        ensure_seat(layout, jail, user)
+        words = jailed_command(layout, jail, user, [sys.executable, "-c", _TAKER])
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(words, text=True, **pipes)
 
+    def holds(process: subprocess.Popen[str]) -> bool:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "waits\n", process.stderr.read()
+        return process.stdout.readline() == "holds\n"
+
     first = start("ann", 62001)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "waits\n", first.stderr.read()
-    assert first.stdout.readline() == "holds\n"
+    assert holds(first)
     second = start("bob", 62002)
     _until(lambda: len(queue_of("virtual0")) == 2)
     first.kill()
-    assert second.stdout is not None
-    assert second.stdout.readline() == "waits\n"
-    assert second.stdout.readline() == "holds\n"
+    assert holds(second)
     assert len(queue_of("virtual0")) == 1
     for process in (first, second):
         process.kill()

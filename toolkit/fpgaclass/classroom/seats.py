@@ -13,6 +13,8 @@ from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person
 
 SEAT_VARIABLE = "FPGACLASS_SEAT"
 """Set to "jailed" in a server of a class that uses jails: there, students' code never runs without one."""
+CARD_VARIABLES = ("FPGACLASS_CARD_LOCKS", "FPGACLASS_CARD_WAIT")
+"""How the machine's cards are shared: a folder of locks, which seats need to reach, and how long to wait."""
 
 
 def person_of(user: User) -> Person:
@@ -39,6 +41,9 @@ def jailed_command(
     mounts = [*jail.account_files(person, seat), Mount(layout.home(user.name), person.home, writable=True)]
     if user.role == "instructor":
         mounts.append(Mount(layout.course, f"{person.home}/{layout.course_id}", writable=True))
+    locks = os.environ.get(CARD_VARIABLES[0])
+    if locks and Path(locks).is_dir():
+        mounts.append(Mount(Path(locks), locks, writable=True))
     mounts += ways.mounts if ways else ()
     return jail.command(words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp")
 
@@ -52,10 +57,12 @@ _WELCOME = {
 3. **Nbgrader > Assignment List** again: *Submit*, as often as you like; the last one before the deadline
    counts.
 
-When it has been graded, *Fetch Feedback* is in the same list.
+When it has been graded, *Fetch Feedback* is in the same list. Your marks, what is due when, and a receipt of
+each submission are at [/services/class/](/services/class/).
 """,
     "instructor": """# Start here
 
+- [The class at a glance](/services/class/): who is where, who is stuck, what came in.
 - In the menu, **Nbgrader > Formgrader**: who has submitted, the marks, and what waits to be marked by hand.
 - In a terminal of the machine: `fpgaclass status`, `fpgaclass grade LAB`, `fpgaclass feedback LAB`.
 - The course folder on the left is nbgrader's; its `source` comes from each lab's `lab.py`.

@@ -16,7 +16,7 @@ from jupyterhub.utils import wait_for_http_server
 from traitlets import Any as AnyTrait
 
 from fpgaclass.classroom.roster import User, load_roster
-from fpgaclass.classroom.seats import SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.classroom.seats import CARD_VARIABLES, SEAT_VARIABLE, ensure_seat, jailed_command
 from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import Doors, Ways
@@ -69,6 +69,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
             PATH=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         )
         env[SEAT_VARIABLE] = "jailed" if jailed else "plain"
+        env.update({name: os.environ[name] for name in CARD_VARIABLES if name in os.environ})
         if self.ways:
             env.update(self.ways.environment(env, self.hub.api_url))
         return env
