@@ -226,6 +226,15 @@ def test_a_link_is_not_followed(tmp_path: Path, kind: str) -> None:
         read_tree(tmp_path / "in", _nothing)
 
 
+def test_checkpoints_are_not_handed_in(tmp_path: Path) -> None:
+    """JupyterLab keeps an older copy of each notebook beside it, which a marker would take for the answer."""
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.utils import ignore_patterns
+
+    write_tree({**TREE, ".ipynb_checkpoints/old-checkpoint.ipynb": b"{}", "feedback/x.html": b""}, tmp_path)
+    assert read_tree(tmp_path, ignore_patterns(exclude=CourseDirectory().ignore)) == TREE
+
+
 def test_a_pipe_does_not_stop_anybody(tmp_path: Path) -> None:
     """Opening a pipe waits for a writer, for ever."""
     os.mkfifo(tmp_path / "pipe")

@@ -91,8 +91,35 @@ def test_what_student_and_instructor_see(
         frame.wait_for_selector(f"text={students[0]}")
         time.sleep(1)  # the table sorts itself after it has appeared
         instructor.screenshot(path=pictures / "formgrader.png")
-        for name in ("student.png", "formgrader.png"):
+        asked = _watch_requests(instructor)
+        _look_at_submission(frame, f"{url}/user/{teacher}/formgrader", lab)
+        instructor.screenshot(path=tmp_path / "submission.png")
+        instructor.goto(f"{url}/services/class/")
+        instructor.wait_for_selector("h1:has-text('The class at a glance')")
+        instructor.screenshot(path=pictures / "glance.png", full_page=True)
+        assert all(address.startswith((url, "data:", "blob:")) for address in asked), "no internet is needed"
+        for name in ("student.png", "formgrader.png", "glance.png"):
             assert 20_000 < (pictures / name).stat().st_size < 400_000, "README loads it each time"
+
+
+def _watch_requests(page: Any) -> list[str]:
+    """Return a list that fills with the addresses that the page asks for from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
+def _look_at_submission(frame: Any, formgrader: str, lab: str) -> None:
+    """Open the first submission as its marker does: figures and formulas must be there, scripts must not."""
+    frame.goto(f"{formgrader}/gradebook/{lab}/{lab}")
+    frame.locator("td a").first.click()
+    frame.wait_for_selector("#notebook-container")
+    frame.wait_for_function("!!window.MathJax && MathJax.isReady === true")
+    if PICTURES:
+        frame.wait_for_selector(".MathJax", state="attached")
+        loaded = "[...document.images].filter(i => i.src.startsWith('data:') && i.naturalWidth > 100).length"
+        assert frame.evaluate(loaded) > 0, "the student's figures are what is marked"
+        frame.locator("#notebook-container img").first.scroll_into_view_if_needed()
 
 
 @contextmanager

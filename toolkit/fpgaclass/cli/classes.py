@@ -20,7 +20,7 @@ def up(
     port: Annotated[int, typer.Option(help="Where people log in, on 127.0.0.1.")] = 8000,
     state: State = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the class is up.")] = False,
-    idle_minutes: Annotated[int, typer.Option(help="Stop a server unused for so long; 0 for never.")] = 0,
+    idle_minutes: Annotated[int, typer.Option(help="Stop a server unused for so long; 0 for never.")] = 240,
 ) -> None:
     """Bring the class up on this machine: students log in, train, build, run, submit."""
     for ensure in machine.ENSURE["up"]:
