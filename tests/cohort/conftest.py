@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,18 +67,16 @@ def _postgres_programs() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real server of Debian's packages, on loopback, with a folder of its own."""
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not in pytest's own folder, which later runs of others remove while this one still goes on.
+    folder = Path(tempfile.mkdtemp(prefix="fpgaclass-postgres-"))
     as_user: list[str] = []
     if os.getuid() == 0:  # the server refuses to run as root
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
         shutil.chown(folder, "postgres", "postgres")
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     with socket.socket() as free:
@@ -93,6 +92,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run([*start, "-w", "start"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     yield f"postgresql://course@127.0.0.1:{port}/postgres"
     subprocess.run([*as_user, str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+    shutil.rmtree(folder)
 
 
 @dataclass(frozen=True)
