@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass import cohort
+from fpgaclass.cohort.port import Capabilities
 from fpgaclass.cohort.providers.local import why_not
+from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
 
 _LOCAL = "name: {name}\nhours: 1\nroster: roster.csv\n"
 _AWS = """\
@@ -39,6 +41,7 @@ def rows(hosts: int = 10, students: int = 300) -> list[dict[str, Any]]:
         os.environ["FPGACLASS_STATE"] = folder
         try:
             found.append(_plan(Path(folder), students))
+            found.append(_apply(Path(folder), students))
             if not why_not()[0]:
                 found.append(_configure(Path(folder), hosts))
         finally:
@@ -63,6 +66,30 @@ def _plan(folder: Path, students: int) -> dict[str, Any]:
         "ratio": None,
         "unit": "s",
         "how": f"measured: files read, {students} students planned and priced, digest; best of 3",
+    }
+
+
+def _apply(folder: Path, students: int) -> dict[str, Any]:
+    """Against the API's own limit: what no tool can be faster than, and none may be above."""
+    rate = 40.0
+    path = _write(folder, "apply.yaml", _AWS.replace(", public_address: true, volume_gb: 20", ""), students)
+    cloud = MemoryCloud(rate=rate)
+    able = Capabilities(frozenset({"machine"}), calls_per_second=0.95 * rate, workers=16, poll_s=0.1)
+    provider = MemoryProvider(cloud, able)
+    started = time.perf_counter()
+    done = cohort.apply(path, provider=provider)
+    took = time.perf_counter() - started
+    assert not done.failed
+    floor = len(cloud.calls) / rate
+    cohort.destroy(path, provider=provider)
+    return {
+        "name": "cohort.apply_300",
+        "ours": round(took, 2),
+        "peer": round(floor, 2),
+        "ratio": round(floor / took, 2),
+        "unit": "s",
+        "how": f"measured on a cloud in memory; peer: its limit of {rate:g} calls a second, "
+        f"of which {cloud.throttled} were refused",
     }
 
 
