@@ -193,6 +193,31 @@ def test_a_folder_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         hold("virtual0")
 
 
+def test_a_door_that_stays_shut_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped in the wrong moment must not hang all others without a word."""
+    import fcntl
+
+    hold("virtual0")
+    let_go("virtual0")
+    monkeypatch.setattr(sharing, "_DOOR_S", 0.2)
+    with (folder / "virtual0.door").open() as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        with pytest.raises(CardError, match="fuser"):
+            hold("virtual0")
+    hold("virtual0")
+
+
+def test_a_folder_that_goes_away_ends_the_waiting(taker: Any, folder: Path) -> None:
+    """Somebody cleans up: the waiter gets an error that says so."""
+    import shutil
+    import threading
+
+    taker()
+    threading.Timer(0.5, shutil.rmtree, (folder,)).start()
+    with pytest.raises(CardError, match="gone"):
+        hold("virtual0")
+
+
 def test_rubbish_in_the_folder_does_no_harm(folder: Path) -> None:
     """All may write there: pipes, links, binary tickets and names that are almost right."""
     folder.mkdir()

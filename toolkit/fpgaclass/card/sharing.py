@@ -29,7 +29,8 @@ from pathlib import Path
 from fpgaclass.core import CardError, InvalidInputError, say
 
 FOLDER_VARIABLE, WAIT_VARIABLE = "FPGACLASS_CARD_LOCKS", "FPGACLASS_CARD_WAIT"
-_POLL_S = 0.1
+_POLL_S, _DOOR_POLL_S = 0.1, 0.002
+_DOOR_S = 20.0  # a thousand times what a look at the queue takes: who is longer inside is stopped
 _TICKET = re.compile(r"(.+)\.(\d{9})\.ticket\Z")
 _LARGEST_TICKET = 4096
 # Whatever somebody may have put there: no link is followed, and no pipe waited for.
@@ -149,9 +150,18 @@ class CardQueue:
     @contextmanager
     def _closed_door(self) -> Iterator[None]:
         """Draw and look at tickets one process at a time: else a new one, not yet locked, would look dead."""
-        door = _open_door(self._door)
+        door, started = _open_door(self._door), time.monotonic()
         try:
-            fcntl.flock(door, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() - started > _DOOR_S:
+                        what = f"a process keeps the queue for {self._card} shut"
+                        next_step = f"find it with `fuser {self._door}` and end it"
+                        raise CardError(what, where=str(self._door), next_step=next_step) from None
+                time.sleep(_DOOR_POLL_S)
             yield
         finally:
             os.close(door)
@@ -191,8 +201,11 @@ def hold(card: str, wait_s: float | None = None) -> bool:
         queue.join()
         try:
             _wait(queue, card, limit)
-        except BaseException:
+        except BaseException as error:
             queue.leave()
+            if isinstance(error, OSError):
+                what = f"the queue for {card} is gone: {error.strerror}"
+                raise CardError(what, where=str(folder), next_step="open the overlay again") from error
             raise
         _held[card] = queue
     return True
