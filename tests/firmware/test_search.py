@@ -20,6 +20,7 @@ from fpgaclass.core import FirmwareError, InvalidInputError, UsageError
 from fpgaclass.firmware import Budget, Search, SearchPoint, grid, load_board, search
 from fpgaclass.firmware.network import trace_network, write_rtl
 from fpgaclass.firmware.search_key import fingerprint
+from fpgaclass.firmware.search_point import estimate
 
 Train = Callable[..., Any]
 
@@ -71,6 +72,13 @@ def test_costs_are_those_that_a_build_would_pipeline(found: Search, tmp_path: Pa
     assert (eight.lut, eight.stages) == (rtl.estimated_lut, rtl.stages)
     assert eight.latency_ns == rtl.stages * 5.0, "200 MHz"
     assert eight.score == _weights_used(eight.model()), "the model kept is the model scored"
+
+
+def test_a_board_of_smaller_tables_needs_more_of_them(found: Search) -> None:
+    """A sweep for an ECP5 that counts tables of six inputs promises what does not fit."""
+    model = found.points[0].model()
+    large, small = (estimate(model, load_board(name))[0] for name in ("u250", "ecp5-85k"))
+    assert small == pytest.approx(1.8 * large, rel=0.01)
 
 
 def test_a_failed_point_is_kept_with_its_error_and_stops_nothing(found: Search) -> None:

@@ -43,6 +43,7 @@ class Board:
         vendor: the vendor's name for it: the Vitis platform of a card, the board part of a Zynq board.
         clock_mhz: the kernel's clock, MHz; an estimate until a vendor tool has closed timing.
         adder_level_ns: time taken for one level of LUT and carry chain, ns; an estimate.
+        lut_ratio: look-up tables of this family for one of da4ml's estimate, which are of six inputs.
         bram_kbit: size of one block of memory, kbit.
         resources: what the device has.
         banks: its memories, the first one is the default; none without a host.
@@ -62,6 +63,7 @@ class Board:
     banks: tuple[Bank, ...]
     link: Link | None
     vendor: str = ""
+    lut_ratio: float = 1.0
 
     @property
     def levels_per_clock(self) -> int:

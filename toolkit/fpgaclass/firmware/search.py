@@ -45,9 +45,9 @@ def search(
     """Train a model for each setting, score it, and estimate its circuit on a board; no synthesis is run.
 
     A plain Keras model is quantised first, as ``build`` would do; what is scored is what the firmware will
-    compute. LUTs are da4ml's estimate for the network alone, with six inputs each (synthesis has agreed
-    within some 10 %); stages and latency follow from the board's clock and its ``adder_level_ns``, and are
-    estimates, too.
+    compute. LUTs are da4ml's estimate for the network alone, times the board's ``lut_ratio`` where its tables
+    have four inputs (synthesis for six inputs has agreed within some 10 %). Stages and latency follow from
+    the board's clock and its ``adder_level_ns``. All are estimates.
 
     Each point is kept in ``folder`` as soon as it is finished. The same call again, after a kill or with
     further settings, does only what is missing; a point is the same as long as its setting, the code of

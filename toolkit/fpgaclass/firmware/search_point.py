@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -33,7 +34,7 @@ class SearchPoint:
         setting: the arguments that ``train`` was called with.
         folder: holds ``model.keras``, ``point.json`` and, if it failed, ``error.txt``.
         score: what ``score`` said of the model as firmware computes it.
-        lut: look-up tables of the network alone, da4ml's estimate before any synthesis.
+        lut: look-up tables of the network alone, from da4ml's estimate before synthesis.
         stages: clocks through the pipeline at the board's clock (estimate).
         latency_ns: the same in ns (estimate).
         seconds: that the point took, training included.
@@ -117,7 +118,7 @@ def evaluate(train: Train, score: Score, board: Board, task: Task) -> SearchPoin
 
 
 def estimate(model: Any, board: Board) -> tuple[int, int]:
-    """Return (LUTs, pipeline stages at the board's clock) of a quantised model; da4ml's estimate.
+    """Return (LUTs of the board, pipeline stages at its clock) of a quantised model; from da4ml's estimate.
 
     Raises:
         BuildError: da4ml cannot turn the model into logic, or there is no logic left in it.
@@ -132,7 +133,7 @@ def estimate(model: Any, board: Board) -> tuple[int, int]:
             next_step="train with a smaller beta",
         )
     pipeline = to_pipeline(logic, board.levels_per_clock, verbose=False)
-    return -int(-logic.cost // 1), len(pipeline.solutions)
+    return math.ceil(logic.cost * board.lut_ratio), len(pipeline.solutions)
 
 
 def one_line(bad: BaseException) -> str:

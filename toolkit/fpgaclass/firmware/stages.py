@@ -67,7 +67,7 @@ def check_room(network: Network, board: Board) -> None:
     Raises:
         BuildError: da4ml's estimate is beyond the board by more than the estimate can be wrong (a half).
     """
-    needed, there = int(network.logic.cost), board.resources.lut
+    needed, there = int(network.logic.cost * board.lut_ratio), board.resources.lut
     if needed > 1.5 * there:
         raise _too_small(board, {"lut": needed - there}, "da4ml's estimate")
 
