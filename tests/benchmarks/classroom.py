@@ -89,6 +89,7 @@ def _row(name: str, lab: str, many: int, peer: int) -> dict[str, Any]:
 
 def _peer(root: Path, students: str) -> list[str]:
     words = [sys.executable, "-m", "nbgrader", "autograde", LAB, "--student", students, "--force"]
+    words += ["--Execute.timeout=600", "--Execute.startup_timeout=300"]  # for a machine that is busy
     return [*words, "--course-dir", str(root), "--course", root.name]
 
 
