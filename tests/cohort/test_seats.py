@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -152,3 +153,36 @@ def test_the_room_imports_without_any_cloud(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert verbs.plan.__doc__
+
+
+def test_a_run_of_ansible_is_told_as_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal each host with its count and its last task; in a log only what fails."""
+    from fpgaclass.cohort import show
+
+    tasks = [
+        room.Task("seat/ada", "Accounts", "ok"),
+        room.Task("seat/emmy", "Accounts", "ok"),
+        room.Task("seat/emmy", "Docker", "failed"),
+        room.Task("seat/lise", "Accounts", "unreachable"),
+    ]
+    hosts = ["seat/ada", "seat/emmy", "seat/lise"]
+    with show.configure_progress(hosts) as listen:
+        for task in tasks:
+            listen(task)
+    said = capsys.readouterr().err.split("\n")
+    assert [line.strip() for line in said if line] == [
+        "failed seat/emmy: Docker",
+        "unreachable seat/lise: Accounts",
+    ]
+    out = io.StringIO()
+    monkeypatch.setattr(
+        show, "Console", lambda **_: Console(file=out, force_terminal=True, width=100, height=50)
+    )
+    with show.configure_progress(hosts) as listen:
+        for task in tasks:
+            listen(task)
+    plain = re.sub(" +", " ", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()))
+    assert "3 hosts 4 tasks" in plain
+    assert "seat/emmy 2 tasks failed: Docker" in plain
