@@ -43,6 +43,7 @@ def test_what_a_card_cannot_have_is_refused(make: Any, names: str) -> None:
         ({"sources": {"../core.v": ""}}, "plain"),
         ({"clock_mhz": 0.0}, "MHz"),
         ({"instances": 16}, "16"),
+        ({"interface": "wishbone"}, "wishbone"),
         ({"arguments": (Argument("x", "uint", 0x10), Argument("x", "uint", 0x20))}, "one name"),
         ({"arguments": (Argument("x", "void*", 0x10, "b"), Argument("y", "uint", 0x14))}, "overlaps"),
     ],

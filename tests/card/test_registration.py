@@ -25,6 +25,7 @@ def _run(code: str) -> str:
         "import warnings; warnings.simplefilter('ignore'); import pynq, fpgaclass.card",
         "import fpgaclass.card; from pynq.overlay import Overlay; import pynq",
         "from fpgaclass.card import VirtualCard; import pynq",
+        "from fpgaclass.card import VirtualZynq; import pynq",
         "import fpgaclass.card; import importlib; importlib.reload(fpgaclass.card); import pynq",
     ],
 )
