@@ -54,7 +54,7 @@ def rows() -> list[dict[str, Any]]:
             "peer": round(theirs),
             "ratio": round(ours / theirs, 1),
             "unit": "events/s",
-            "how": "measured: Firmware.predict against hls4ml 1.3's compiled model, same results, one process",
+            "how": "measured: Firmware.predict against hls4ml 1.3's compiled model, same results and process",
         },
     ]
 

@@ -11,6 +11,7 @@ import pytest
 import fpgaclass.firmware as build_room
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError
 from fpgaclass.firmware import Firmware, agreement, build, load_board
+from fpgaclass.firmware.search_point import estimate
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +113,19 @@ def test_a_lattice_board_gets_a_bitstream(quantised_model: Any) -> None:
     assert 500 < built.report.network.lut < 5280
     bitstream = Path(built.path).read_bytes()
     assert bitstream[:4] in (b"\xff\x00\x00\xff", b"\x7e\xaa\x99\x7e"), "an iCE40 bitstream's preamble"
+
+
+@pytest.mark.proof
+def test_the_ecp5_gets_a_bitstream_and_the_estimate_of_its_tables_holds(quantised_model: Any) -> None:
+    """The large Lattice device, placed and routed; and what a sweep would have promised for it."""
+    board = load_board("ecp5-85k")
+    built = build(quantised_model, board=board, name="small")
+    promised, _ = estimate(quantised_model, board)
+    print(f"{built.report}\npromised {promised:,} tables")
+    assert built.report.cells_source == built.report.clock_source == "place-and-route"
+    assert 20 < built.report.clock_mhz < 200
+    assert built.report.network.lut == pytest.approx(promised, rel=0.4)
+    assert Path(built.path).read_bytes()[:2] == b"\xff\x00", "an ECP5 bitstream's comment"
 
 
 def test_a_board_that_is_too_small_is_refused_with_by_how_much(quantised_model: Any, tmp_path: Path) -> None:

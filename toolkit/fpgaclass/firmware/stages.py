@@ -45,10 +45,9 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
     check_room(network, board)
     design = make_design(network, rtl, board, {**about, "stages": rtl.stages})
     report, agreements = together(
-        lambda: _implement(network, rtl, board, folder),
+        lambda: refuse_overflow(_implement(network, rtl, board, folder), board),
         lambda: _prove(model, network, design, folder),
     )
-    refuse_overflow(report, board)
     (folder / "reports" / "report.json").write_text(report.to_json())
     if board.form in ("alveo", "f2") and board.link is not None:
         with stage("card file", "xclbin"):
@@ -72,8 +71,8 @@ def check_room(network: Network, board: Board) -> None:
         raise _too_small(board, {"lut": needed - there}, "da4ml's estimate")
 
 
-def refuse_overflow(report: Report, board: Board) -> None:
-    """Refuse a design that the board cannot hold.
+def refuse_overflow(report: Report, board: Board) -> Report:
+    """Refuse a design that the board cannot hold; return the report of one that it can.
 
     Raises:
         BuildError: says which cells are missing, and how many.
@@ -81,6 +80,7 @@ def refuse_overflow(report: Report, board: Board) -> None:
     missing = report.shortfall()
     if missing:
         raise _too_small(board, missing, report.cells_source)
+    return report
 
 
 def _too_small(board: Board, missing: dict[str, int], source: str) -> BuildError:
