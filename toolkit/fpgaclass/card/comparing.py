@@ -43,7 +43,7 @@ class Agreement:
             return f"{self.run}: predictions cannot be compared: {self.note}"
         kernel = {True: "the same kernel", False: "another kernel", None: "a kernel that is not named"}
         if self.first_difference is None:
-            found = f"the same predictions of {self.events:,} events"
+            found = f"the same predictions of {self.events:,} event{'' if self.events == 1 else 's'}"
         else:
             found = f"other predictions, first of event {self.first_difference:,}"
         return f"{self.run}: {kernel[self.same_kernel]}, {found}"

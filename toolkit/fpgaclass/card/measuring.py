@@ -238,7 +238,7 @@ def _time_cpp(
     by_size = (ran.calls[i : i + repeats + 1] for i in range(0, len(ran.calls), repeats + 1))
     differ = int((ran.results != expected).any(axis=1).sum())
     same = "the same predictions" if not differ else f"other predictions in {differ:,}"
-    note = f"C++ host: {same} of {len(expected):,} events"
+    note = f"C++ host: {same} of {len(expected):,} event{'' if len(expected) == 1 else 's'}"
     return tuple(_median(calls[1:]) for calls in by_size), note
 
 
