@@ -72,7 +72,7 @@ def postgres() -> Iterator[str]:
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    pytest.importorskip("psycopg", exc_type=ImportError, reason="psycopg is not installed")
     # Not in pytest's own folder, which later runs of others remove while this one still goes on.
     folder = Path(tempfile.mkdtemp(prefix="fpgaclass-postgres-"))
     as_user: list[str] = []

@@ -98,7 +98,7 @@ def test_a_scheduler_that_is_not_there_is_named(folder: Any) -> None:
 @pytest.fixture
 def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this test's own; the URL of an empty database."""
-    pytest.importorskip("psycopg")
+    pytest.importorskip("psycopg", exc_type=ImportError)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     tool = shutil.which("initdb") or (str(found[-1]) if found else None)
     if tool is None:
