@@ -99,6 +99,17 @@ def _solution(operator: Any) -> str:
     return str(next(cell.source for cell in cells if cell.id == "task_square"))
 
 
+_KNOCK = """
+import json, os, socket
+def open_here(port):
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+own = os.environ["JUPYTERHUB_SERVICE_URL"].split(":")[2].split("/")[0]
+print(own, json.dumps([port for port in {ports} if open_here(port)]))
+"""
+
+
 def _work(student: Any, answer: str) -> None:
     """Log in, fetch the lab, answer, run everything, submit."""
     student.log_in()
@@ -116,7 +127,12 @@ def _work(student: Any, answer: str) -> None:
 
     look = "import os; print([os.environ['JUPYTERHUB_USER'], *os.listdir(os.path.expanduser('~/..'))])"
     code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    printed = student.run([*code, look], path=path)
+    connections = psutil.net_connections("tcp")
+    ports = sorted({one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN})
+    *printed, reached = student.run([*code, look, _KNOCK.format(ports=ports)], path=path)
+    own = {int(student.url.rsplit(":", 1)[1]), int(reached.split()[0])}
+    found = set(json.loads(reached.split(maxsplit=1)[1]))
+    assert found <= own or isinstance(find_jail(), NoJail), "a seat has a network of its own"
     assert "check_square_sign: passed" in printed[2] or "3 * x" in answer
     software = set(Path(sys.prefix).parts[2:3])  # the environment itself may stand below /home
     seen = set(ast.literal_eval(printed[-1])) - software
