@@ -149,6 +149,27 @@ def test_what_somebody_removed_by_hand_is_made_anew(
     assert (row.generation, row.state) == (1, "ready")
 
 
+def test_a_bad_host_is_tried_once_more(course: Path, cloud: MemoryCloud, provider: MemoryProvider) -> None:
+    """Once in each run, also in the second life of a cohort; a host that fails twice is no accident."""
+    for _ in range(2):
+        verbs.apply(course, provider=provider)
+        verbs.destroy(course, provider=provider)
+    verbs.apply(course, provider=provider)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    cloud.things[victim.id] = replace(victim, status="failed")
+    assert verbs.apply(course, provider=provider).made == ("seat/ada",)
+    inventory = provider.inventory
+
+    def failing(cohort, kinds=None):  # type: ignore[no-untyped-def]
+        found = inventory(cohort, kinds)
+        return tuple(replace(f, status="failed") if f.marker.key == "seat/ada" else f for f in found)
+
+    provider.inventory = failing  # type: ignore[method-assign]
+    done = verbs.apply(course, provider=provider)
+    assert [failure.key for failure in done.failed if failure.key.startswith("seat")] == ["seat/ada"]
+    provider.inventory = inventory  # type: ignore[method-assign]
+
+
 def test_a_stopped_machine_is_not_made_anew(
     course: Path, cloud: MemoryCloud, provider: MemoryProvider
 ) -> None:

@@ -62,6 +62,7 @@ class Apply:
         self._removed: list[str] = []
         self._strays: list[str] = []
         self._no_quota: set[str] = set()
+        self._second: set[str] = set()
         self._stop = threading.Event()
 
     def run(self) -> Applied:
@@ -262,7 +263,8 @@ class Apply:
         self._known.again(row, str(trouble), row.offer + 1 if more else row.offer)
         if isinstance(trouble, CapacityError) and more:
             return True
-        if trouble.kind == "other" and row.generation == 0:
+        if trouble.kind == "other" and resource.key not in self._second:
+            self._second.add(resource.key)
             return True  # a bad host happens; twice is no accident
         self._known.fail(resource.key, trouble)
         return False

@@ -19,7 +19,14 @@ from fpgaclass.cohort.spec import load_spec
 from fpgaclass.core import FpgaClassError
 
 NAME = "seats"
-_PASSED_ON = ("FPGACLASS_STATE", "FPGACLASS_STATE_OF", "FPGACLASS_DATABASE", "FPGACLASS_PROVISIONING", "XDG_STATE_HOME", "HOME")
+_PASSED_ON = (
+    "FPGACLASS_STATE",
+    "FPGACLASS_STATE_OF",
+    "FPGACLASS_DATABASE",
+    "FPGACLASS_PROVISIONING",
+    "XDG_STATE_HOME",
+    "HOME",
+)
 _LOG = logging.getLogger("fpgaclass.seats")
 
 

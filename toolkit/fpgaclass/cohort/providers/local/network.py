@@ -39,7 +39,10 @@ def ensure_cable(namespace: str, address: str, prefix: int) -> None:
         run("ip", "netns", "add", namespace)
     cable = f"fc{namespace[-8:]}"
     if not run("ip", "link", "show", cable, check=False):
-        run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        # Neighbours remember who had an address for up to a minute: the next one there is the same.
+        card = "02:fc:" + ipaddress.IPv4Address(address).packed.hex(":")
+        peer = ("peer", "name", "eth0", "address", card, "netns", namespace)
+        run("ip", "link", "add", cable, "type", "veth", *peer)
     run("ip", "link", "set", cable, "master", BRIDGE, "up")
     inside = ("ip", "-n", namespace)
     if address not in run(*inside, "-4", "addr", "show", "dev", "eth0"):
