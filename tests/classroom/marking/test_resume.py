@@ -9,11 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fpgaclass.classroom.gradebook import open_writer
 from fpgaclass.classroom.layout import locked
 from fpgaclass.core import ClassroomError
 from fpgaclass.engine import NoJail, find_jail
@@ -178,6 +180,15 @@ def test_lateness_costs_what_the_course_says(folder: Any) -> None:
         book.grant_extension(LAB, "emmy", days=1)
     folder.mark(late=policy, again=True)
     assert folder.read("emmy").penalty == 1.5
+    with open_writer(folder.url, folder.root.name, LAB) as book:
+        book.extend("ada", timedelta(days=2))
+        book.extend("hedy", timedelta(days=2))  # before anything was submitted
+    folder.submit("hedy", when="2100-01-02 12:00:00 UTC")
+    assert folder.mark(late=policy)["ada"].status == "graded", "an extension alone is a reason"
+    assert folder.read("ada").penalty is None
+    assert folder.read("hedy").penalty is None
+    with Gradebook(folder.url, folder.root.name) as book:
+        assert book.find_submission(LAB, "hedy").extension == timedelta(days=2), "nbgrader sees it, too"
 
 
 def test_a_persons_marks_stay(folder: Any) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
 from fpgaclass.classroom.limits import find_limiter
 from fpgaclass.classroom.marking import Settings
+from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.oidc import find_provider
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.seats import ensure_seat
-from fpgaclass.core import ToolMissingError, say, stage, state_directory, warn
+from fpgaclass.core import ClassroomError, ToolMissingError, say, stage, state_directory, warn
 from fpgaclass.course import Course
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
@@ -240,6 +242,26 @@ class Classroom:
         """Give the feedback on a graded lab back; return the students who can fetch it now."""
         self.course.entry(lab)
         return grading.feedback(self.layout, lab, self.students)
+
+    def marks(self, lab: str | None = None) -> tuple[Mark, ...]:
+        """Return the marks of the gradebook, of one lab or of all that were released."""
+        from fpgaclass.classroom.nbgrader_course import read_marks
+
+        if lab is not None:
+            self.course.entry(lab)
+        labs = [lab] if lab else [one.name for one in self.course.labs if one.released]
+        return read_marks(self.layout, labs, self.students)
+
+    def extend(self, lab: str, student: str, by: timedelta) -> None:
+        """Give a student more time for a lab; it counts from the next grading on."""
+        from fpgaclass.classroom.gradebook import gradebook_url, open_writer
+
+        self.course.entry(lab)
+        if student not in self.students:
+            step = f"students: {', '.join(self.students)}"
+            raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
+        with open_writer(gradebook_url(self.layout.course), self.layout.course_id, lab) as book:
+            book.extend(student, by)
 
     def reset_password(self, user: str) -> Login:
         """Give a user a new password."""

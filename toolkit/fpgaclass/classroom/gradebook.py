@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from fpgaclass.classroom import tables
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import auto_comment, auto_score
@@ -30,46 +31,6 @@ URL_VARIABLE = "FPGACLASS_GRADEBOOK"
 def gradebook_url(course: Path) -> str:
     """Return where the gradebook of a course folder is."""
     return os.environ.get(URL_VARIABLE) or f"sqlite:///{course / 'gradebook.db'}"
-
-
-def _table(name: str, *columns: str) -> Any:
-    return sql.table(name, *(sql.column(one) for one in columns))
-
-
-_assignment = sql.table(
-    "assignment", sql.column("id"), sql.column("name"), sql.column("duedate", sql.DateTime)
-)
-_notebook = _table("notebook", "id", "name", "assignment_id")
-_base_cell = _table("base_cell", "id", "name", "type", "notebook_id")
-_grade_cell = _table("grade_cells", "id", "max_score", "cell_type")
-_task_cell = _table("task_cells", "id", "max_score")
-_source_cell = _table("source_cell", "name", "cell_type", "locked", "source", "checksum", "notebook_id")
-_student = _table("student", "id")
-_submitted = sql.table(
-    "submitted_assignment",
-    *(sql.column(one) for one in ("id", "assignment_id", "student_id")),
-    sql.column("timestamp", sql.DateTime),
-    sql.column("extension", sql.Interval),
-)
-_submitted_notebook = _table(
-    "submitted_notebook", "id", "assignment_id", "notebook_id", "flagged", "late_submission_penalty"
-)
-_grade = _table(
-    "grade",
-    *("id", "cell_id", "notebook_id", "auto_score", "manual_score", "extra_credit", "needs_manual_grade"),
-)
-_comment = _table("comment", "id", "cell_id", "notebook_id", "auto_comment", "manual_comment")
-_ledger = sql.Table(
-    "fpgaclass_graded",
-    sql.MetaData(),
-    sql.Column("course", sql.String(128), primary_key=True),
-    sql.Column("lab", sql.String(128), primary_key=True),
-    sql.Column("student", sql.String(128), primary_key=True),
-    sql.Column("digest", sql.String(64), nullable=False),
-    sql.Column("note", sql.Text, nullable=False),
-    sql.Column("times", sql.Integer, nullable=False),
-    sql.Column("at", sql.DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -96,68 +57,6 @@ class SourceCell:
     locked: bool
     source: str
     checksum: str
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What a student has for a lab, before and after a person marked it.
-
-    Attributes:
-        score: points, without the penalty.
-        penalty: points that come off for lateness.
-        waits: something has to be marked by a person.
-        submitted: when, in UTC without a zone.
-    """
-
-    score: float
-    penalty: float
-    waits: bool
-    submitted: datetime | None
-
-
-def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
-    """Return the points to be had in a lab, and what each student who submitted has.
-
-    Raises:
-        ClassroomError: the gradebook cannot be read.
-    """
-    engine = sql.create_engine(url)
-    here = _notebook.join(_assignment, _notebook.c.assignment_id == _assignment.c.id)
-    work = here.join(_submitted_notebook, _submitted_notebook.c.notebook_id == _notebook.c.id)
-    work = work.join(_submitted, _submitted_notebook.c.assignment_id == _submitted.c.id)
-    try:
-        with engine.connect() as db:
-            most = 0.0
-            for cells in (_grade_cell, _task_cell):
-                joined = here.join(_base_cell, _base_cell.c.notebook_id == _notebook.c.id)
-                joined = joined.join(cells, cells.c.id == _base_cell.c.id)
-                total = sql.select(sql.func.sum(cells.c.max_score)).select_from(joined)
-                most += float(db.scalar(total.where(_assignment.c.name == lab)) or 0.0)
-            columns = (_submitted.c.student_id, _submitted.c.timestamp, _submitted_notebook)
-            rows = db.execute(sql.select(*columns).select_from(work).where(_assignment.c.name == lab)).all()
-            points: dict[str, list[Any]] = {row.id: [] for row in rows}
-            graded = work.join(_grade, _grade.c.notebook_id == _submitted_notebook.c.id)
-            for grade in db.execute(sql.select(_grade).select_from(graded).where(_assignment.c.name == lab)):
-                points[grade.notebook_id].append(grade)
-    except sql.exc.SQLAlchemyError as trouble:
-        raise _unusable(url, trouble) from trouble
-    finally:
-        engine.dispose()
-    found: dict[str, Standing] = {}
-    for row in rows:
-        old = found.get(row.student_id, Standing(0.0, 0.0, False, row.timestamp))
-        found[row.student_id] = Standing(
-            old.score + sum(_points(grade) for grade in points[row.id]),
-            old.penalty + (row.late_submission_penalty or 0.0),
-            old.waits or any(grade.needs_manual_grade for grade in points[row.id]),
-            row.timestamp,
-        )
-    return most, found
-
-
-def _points(grade: Any) -> float:
-    best = grade.manual_score if grade.manual_score is not None else grade.auto_score
-    return 0.0 if best is None else float(best + (grade.extra_credit or 0.0))
 
 
 @dataclass(frozen=True)
@@ -198,28 +97,37 @@ class Writer:
         self._engine = sql.create_engine(url)
         try:
             with self._engine.begin() as db:
-                _ledger.metadata.create_all(db)
+                tables.ledger.metadata.create_all(db)
                 self._read_lab(db)
         except sql.exc.SQLAlchemyError as trouble:
-            raise _unusable(url, trouble) from trouble
+            raise unusable(url, trouble) from trouble
 
     def _read_lab(self, db: Any) -> None:
         row = db.execute(
-            sql.select(_assignment.c.id, _assignment.c.duedate).where(_assignment.c.name == self._lab)
+            sql.select(tables.assignment.c.id, tables.assignment.c.duedate).where(
+                tables.assignment.c.name == self._lab
+            )
         ).first()
         if row is None:
             raise ClassroomError(f"the gradebook does not know {self._lab}", next_step="release it first")
         self._assignment, self.due = row
         found = db.execute(
-            sql.select(_notebook.c.name, _notebook.c.id).where(_notebook.c.assignment_id == self._assignment)
+            sql.select(tables.notebook.c.name, tables.notebook.c.id).where(
+                tables.notebook.c.assignment_id == self._assignment
+            )
         )
         self._notebooks: dict[str, str] = {str(name): str(number) for name, number in found}
         self._cells: dict[str, list[tuple[str, str, str]]] = {name: [] for name in self._notebooks}
         names = {number: name for name, number in self._notebooks.items()}
-        cells = sql.select(_base_cell).where(_base_cell.c.notebook_id.in_(names))
+        cells = sql.select(tables.base_cell).where(tables.base_cell.c.notebook_id.in_(names))
         for row in db.execute(cells):
             self._cells[names[row.notebook_id]].append((row.id, row.name, row.type))
-        self._known = set(db.scalars(sql.select(_student.c.id)))
+        self._known = set(db.scalars(sql.select(tables.student.c.id)))
+        here = (tables.extensions.c.course == self._course) & (tables.extensions.c.lab == self._lab)
+        self._granted = {
+            row.student: timedelta(seconds=row.seconds)
+            for row in db.execute(sql.select(tables.extensions).where(here))
+        }
 
     @property
     def notebooks(self) -> tuple[str, ...]:
@@ -228,17 +136,35 @@ class Writer:
 
     def sources(self, notebook: str) -> dict[str, SourceCell]:
         """Return the cells of a notebook as they were released, by their name."""
-        chosen = sql.select(_source_cell).where(_source_cell.c.notebook_id == self._notebooks[notebook])
+        chosen = sql.select(tables.source_cell).where(
+            tables.source_cell.c.notebook_id == self._notebooks[notebook]
+        )
         with self._engine.connect() as db:
             return {
                 row.name: SourceCell(row.name, row.cell_type, bool(row.locked), row.source, row.checksum)
                 for row in db.execute(chosen)
             }
 
+    def extend(self, student: str, by: timedelta) -> None:
+        """Give a student more time for the lab, from its deadline on; zero takes it back.
+
+        It holds from the next grading on, for what was submitted before and after.
+        """
+        values = {"course": self._course, "lab": self._lab, "student": student}
+        mine = sql.and_(*(tables.extensions.c[key] == value for key, value in values.items()))
+        with self._engine.begin() as db:
+            db.execute(sql.delete(tables.extensions).where(mine))
+            db.execute(sql.insert(tables.extensions).values(**values, seconds=int(by.total_seconds())))
+        self._granted[student] = by
+
+    def extension(self, student: str) -> timedelta:
+        """Return how much more time a student has."""
+        return self._granted.get(student, timedelta())
+
     def graded(self) -> dict[str, Graded]:
         """Return what the ledger says of the lab: student -> what was graded."""
-        here = (_ledger.c.course == self._course) & (_ledger.c.lab == self._lab)
-        chosen = sql.select(_ledger).where(here)
+        here = (tables.ledger.c.course == self._course) & (tables.ledger.c.lab == self._lab)
+        chosen = sql.select(tables.ledger).where(here)
         with self._engine.connect() as db:
             return {row.student: Graded(row.digest, row.note, row.times) for row in db.execute(chosen)}
 
@@ -254,15 +180,17 @@ class Writer:
                     self._write(db, entry)
                     self._tick(db, entry.student, entry.digest, entry.note)
         except sql.exc.SQLAlchemyError as trouble:
-            raise _unusable(str(self._engine.url.render_as_string()), trouble) from trouble
+            raise unusable(str(self._engine.url.render_as_string()), trouble) from trouble
 
     def _write(self, db: Any, entry: Entry) -> None:
         student, submitted = entry.student, entry.submitted
         if student not in self._known:
-            db.execute(sql.insert(_student).values(id=student))
+            db.execute(sql.insert(tables.student).values(id=student))
             self._known.add(student)
         number, extension = self._submission(db, student, submitted)
-        mine = sql.select(_submitted_notebook).where(_submitted_notebook.c.assignment_id == number)
+        mine = sql.select(tables.submitted_notebook).where(
+            tables.submitted_notebook.c.assignment_id == number
+        )
         rows = {row.notebook_id: row.id for row in db.execute(mine)}
         seconds = 0.0
         if submitted and self.due:
@@ -272,32 +200,37 @@ class Writer:
             score = self._marks(db, row, name, entry.notebooks.get(name))
             late = seconds > 0 and name in entry.notebooks
             penalty = min(max(0.0, entry.late.penalty(score, seconds)), score) if late else None
-            change = sql.update(_submitted_notebook).where(_submitted_notebook.c.id == row)
+            change = sql.update(tables.submitted_notebook).where(tables.submitted_notebook.c.id == row)
             db.execute(change.values(late_submission_penalty=penalty))
 
     def _submission(self, db: Any, student: str, submitted: datetime | None) -> tuple[str, timedelta | None]:
-        mine = (_submitted.c.assignment_id == self._assignment) & (_submitted.c.student_id == student)
-        row = db.execute(sql.select(_submitted.c.id, _submitted.c.extension).where(mine)).first()
+        mine = (tables.submitted.c.assignment_id == self._assignment) & (
+            tables.submitted.c.student_id == student
+        )
+        row = db.execute(sql.select(tables.submitted.c.id, tables.submitted.c.extension).where(mine)).first()
         if row is not None:
-            db.execute(sql.update(_submitted).where(mine).values(timestamp=submitted))
-            return row.id, row.extension
+            extension = self._granted.get(student, row.extension)
+            values = {"timestamp": submitted, "extension": extension}
+            db.execute(sql.update(tables.submitted).where(mine).values(**values))
+            return row.id, extension
         number = uuid.uuid4().hex
         values = {"id": number, "assignment_id": self._assignment, "student_id": student}
-        db.execute(sql.insert(_submitted).values(**values, timestamp=submitted))
-        return number, None
+        extension = self._granted.get(student)
+        db.execute(sql.insert(tables.submitted).values(**values, timestamp=submitted, extension=extension))
+        return number, extension
 
     def _new_notebook(self, db: Any, submission: str, notebook_id: str, name: str) -> str:
         number = uuid.uuid4().hex
         values = {"id": number, "assignment_id": submission, "notebook_id": notebook_id, "flagged": False}
-        db.execute(sql.insert(_submitted_notebook).values(**values))
+        db.execute(sql.insert(tables.submitted_notebook).values(**values))
         grades = [cell for cell, _, kind in self._cells[name] if kind in ("GradeCell", "TaskCell")]
         comments = [cell for cell, _, kind in self._cells[name] if kind in ("SolutionCell", "TaskCell")]
         if grades:
             new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in grades]
-            db.execute(sql.insert(_grade), [one | {"needs_manual_grade": True} for one in new])
+            db.execute(sql.insert(tables.grade), [one | {"needs_manual_grade": True} for one in new])
         if comments:
             new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in comments]
-            db.execute(sql.insert(_comment), new)
+            db.execute(sql.insert(tables.comment), new)
         return number
 
     def _marks(self, db: Any, row: str, name: str, notebook: dict[str, Any] | None) -> float:
@@ -309,7 +242,7 @@ class Writer:
         }
         names = {number: (cell, kind) for number, cell, kind in self._cells[name]}
         total, grades, comments = 0.0, [], []
-        for grade in db.execute(sql.select(_grade).where(_grade.c.notebook_id == row)):
+        for grade in db.execute(sql.select(tables.grade).where(tables.grade.c.notebook_id == row)):
             cell_name, kind = names[grade.cell_id]
             cell, score, waits = cells.get(cell_name), grade.auto_score, bool(grade.needs_manual_grade)
             if notebook is None or (cell is None and kind == "GradeCell"):
@@ -320,35 +253,37 @@ class Writer:
             grades.append({"row": grade.id, "score": score, "waits": waits})
             best = grade.manual_score if grade.manual_score is not None else score
             total += 0.0 if best is None else best + (grade.extra_credit or 0.0)
-        for comment in db.execute(sql.select(_comment).where(_comment.c.notebook_id == row)):
+        for comment in db.execute(sql.select(tables.comment).where(tables.comment.c.notebook_id == row)):
             cell = cells.get(names[comment.cell_id][0])
             if cell is not None:
                 comments.append({"row": comment.id, "text": auto_comment(cell)})
         if grades:
-            change = sql.update(_grade).where(_grade.c.id == sql.bindparam("row"))
+            change = sql.update(tables.grade).where(tables.grade.c.id == sql.bindparam("row"))
             values: dict[str, Any] = {
                 "auto_score": sql.bindparam("score"),
                 "needs_manual_grade": sql.bindparam("waits"),
             }
             db.execute(change.values(**values), grades)
         if comments:
-            change = sql.update(_comment).where(_comment.c.id == sql.bindparam("row"))
+            change = sql.update(tables.comment).where(tables.comment.c.id == sql.bindparam("row"))
             db.execute(change.values(auto_comment=sql.bindparam("text")), comments)
         return total
 
     def _tick(self, db: Any, student: str, digest: str, note: str) -> None:
         here = (
-            (_ledger.c.course == self._course) & (_ledger.c.lab == self._lab) & (_ledger.c.student == student)
+            (tables.ledger.c.course == self._course)
+            & (tables.ledger.c.lab == self._lab)
+            & (tables.ledger.c.student == student)
         )
         now = datetime.now(UTC).replace(tzinfo=None)
         changed = db.execute(
-            sql.update(_ledger)
+            sql.update(tables.ledger)
             .where(here)
-            .values(digest=digest, note=note, at=now, times=_ledger.c.times + 1)
+            .values(digest=digest, note=note, at=now, times=tables.ledger.c.times + 1)
         )
         if not changed.rowcount:
             values = {"course": self._course, "lab": self._lab, "student": student, "digest": digest}
-            db.execute(sql.insert(_ledger).values(**values, note=note, at=now, times=1))
+            db.execute(sql.insert(tables.ledger).values(**values, note=note, at=now, times=1))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -386,7 +321,8 @@ def _alone(engine: sql.Engine, what: str) -> Iterator[None]:
             db.execute(sql.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
 
-def _unusable(url: str, trouble: Exception) -> ClassroomError:
+def unusable(url: str, trouble: Exception) -> ClassroomError:
+    """Say that the gradebook cannot be used, why, and what helps; never its password."""
     where = sql.engine.make_url(url).render_as_string(hide_password=True)
     reason = str(getattr(trouble, "orig", None) or trouble).strip().splitlines() or ["no reason was given"]
     step = "make room on that disk" if "full" in reason[0] else f"look at the database, and at {URL_VARIABLE}"

@@ -145,7 +145,7 @@ class _Marking:
         paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
         late = self._late(student).model_dump_json()
         parts = [part for path in paths for part in (str(path.relative_to(folder)), path)]
-        return digest_of(self._release, student, late, *parts)
+        return digest_of(self._release, student, late, str(self._book.extension(student)), *parts)
 
     def _restored(self, folder: Path, student: str, digest: str) -> _Submission | None:
         """Return a submission with its checks put back, or note why that cannot be."""

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.gradebook import URL_VARIABLE, gradebook_url, standings
+from fpgaclass.classroom.gradebook import URL_VARIABLE, gradebook_url
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
+from fpgaclass.classroom.standings import standings
 from fpgaclass.core import ClassroomError, digest_of
 from fpgaclass.course import Course, LatePolicy, release
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import card, classes, clone, cohort, firmware, glance, labs, lease, machine, seats
+from fpgaclass.cli import card, classes, clone, cohort, firmware, glance, grades, labs, lease, machine, seats
 from fpgaclass.cli.options import Json, program
 from fpgaclass.core import FpgaClassError
 
@@ -33,7 +33,7 @@ app.add_typer(card.app)
 app.add_typer(cohort.app)
 app.add_typer(lease.app)
 app.command()(seats.seats)
-for verb in classes.VERBS:
+for verb in (*classes.VERBS, *grades.VERBS):
     app.command()(verb)
 
 
