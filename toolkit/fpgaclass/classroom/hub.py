@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpgaclass.classroom import oidc
-from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
 from fpgaclass.classroom.limits import Limits, find_limiter
 from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import load_roster
@@ -126,7 +126,11 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
             "name": "class",
             "url": f"http://127.0.0.1:{settings.service_port}",
             "command": [sys.executable, "-m", "fpgaclass.classroom.service"],
-            "environment": {CLASS_VARIABLE: str(layout.state), "FPGACLASS_SERVICE": json.dumps(service)},
+            "environment": {
+                CLASS_VARIABLE: str(layout.state),
+                "FPGACLASS_SERVICE": json.dumps(service),
+                **{name: os.environ[name] for name in (DATABASE_VARIABLE,) if name in os.environ},
+            },
             "oauth_no_confirm": True,
         }
     ]

@@ -14,6 +14,9 @@ from typing import Any
 
 from fpgaclass.core import ClassroomError
 
+DATABASE_VARIABLE = "FPGACLASS_EXCHANGE_DATABASE"
+"""The environment variable that puts the exchange's database elsewhere than into the class's folder."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -85,8 +88,8 @@ class Layout:
 
     @property
     def exchange_url(self) -> str:
-        """The exchange's database; ``FPGACLASS_EXCHANGE_DATABASE`` puts it elsewhere, such as PostgreSQL."""
-        return os.environ.get("FPGACLASS_EXCHANGE_DATABASE") or f"sqlite:///{self.state / 'exchange.db'}"
+        """The exchange's database: SQLite in the class's folder, or what `DATABASE_VARIABLE` says."""
+        return os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{self.state / 'exchange.db'}"
 
     def seat(self, user: str) -> Path:
         """Scratch space and log of a user's server."""
