@@ -106,7 +106,8 @@ module shell_issue #(
                 end else if (issue) begin
                     full <= 1'b0;
                 end
-                if (rvalid && rready) slot[512*index +: 512] <= rdata;
+                // Beats come in order: shifting needs no multiplexers.
+                if (rvalid && rready) slot <= {rdata, slot[512*IN_BEATS-1:512]};
             end
             wire unused = &{1'b0, in_lane};
         end else begin : cut
