@@ -32,9 +32,9 @@ def _events(course: Any, firmware: Firmware, count: int) -> Any:
     return np.concatenate([drawn, data.astype(np.float32)])
 
 
-def _proved(course: Any, firmware: Firmware, count: int) -> Any:
+def _proved(course: Any, firmware: Firmware, count: int, precision: str = "fixed<16,6>") -> Any:
     events = _events(course, firmware, count)
-    found = agreement(course.model, firmware, events)
+    found = agreement(course.model, firmware, events, precision=precision)
     assert {one.stage: one.mismatches for one in found} == dict.fromkeys(STAGES, 0)
     assert all(one.events == count for one in found)
     assert len(np.unique(firmware.predict(events).round(4))) > 50, "a constant would agree with anything"
@@ -115,7 +115,7 @@ def test_facile_of_plain_keras_is_exact(networks: ModuleType) -> None:
     """A physicist brings FACILE as it was trained in floating point: the same promise, for 14 bits."""
     course = networks.facile(plain=True)
     firmware = build(course.model, name="facile_plain", precision="fixed<14,6>")
-    _proved(course, firmware, 100_000)
+    _proved(course, firmware, 100_000, "fixed<14,6>")
     floating = course.model.predict(course.events[:5000], verbose=0)
     assert np.abs(firmware.predict(course.events[:5000]) - floating).mean() < 0.05
 
