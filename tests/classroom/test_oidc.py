@@ -55,7 +55,8 @@ def test_the_provider_says_who_and_the_roster_who_may(
     try:
         url = str(classroom.up(port, foreground=False).url)
         for sub, name in (("1", "ada"), ("2", "emmy")):
-            assert f"/user/{name}/" in _log_in(url, sub).text or f"/{name}" in str(_log_in(url, sub).url)
+            page = _log_in(url, sub)
+            assert page.url.path.endswith(f"/{name}") or f"/user/{name}/" in page.url.path, page.url
         assert _log_in(url, "3").status_code == 403
     finally:
         classroom.down()
