@@ -51,7 +51,7 @@ def test_the_muon_reference_keeps_its_resolution(recipe: ModuleType, tmp_path: P
     import keras
 
     found = search(
-        recipe.train, grid(beta=[1.3e-6, 1.5e-6], seed=[seed]), recipe.score, folder=tmp_path, budget=BUDGET
+        recipe.train, grid(beta=[1.1e-6, 1.25e-6], seed=[seed]), recipe.score, folder=tmp_path, budget=BUDGET
     )
     best = found.best()
     model = best.model()

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError, ToolMissingError
-from fpgaclass.firmware import Firmware, build, bundle, read_back
+from fpgaclass.firmware import Firmware, build, bundle, load_board, read_back
+from fpgaclass.firmware.vitis import build_with_vendor
 
 
 @pytest.fixture
@@ -60,44 +61,59 @@ def test_a_clock_that_was_not_reached_is_not_claimed(
 
 
 def test_build_runs_the_tools_of_this_machine_once(
+    card_firmware: Firmware,
     quantised_model: Any,
     vendor: Path,
-    utilization: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """The same call as for a virtual card; hours of synthesis are not spent twice."""
-    boards = {"u250": ("krnl_rtl", "small.xclbin"), "pynq-z2": ("krnl_stream", "small.bit")}
-    for board, (kernel, product) in boards.items():
-        monkeypatch.setenv("FAKE_UTILIZATION", utilization.replace("krnl_rtl", kernel))
-        real = build(quantised_model, board=board, toolchain="vitis", name="small")
-        assert Path(real.path).name == product
-        assert real.report.cells_source == "vendor"
-        calls = (vendor / "vivado").read_bytes()
-        assert build(quantised_model, board=board, toolchain="vitis", name="small").folder == real.folder
-        assert (vendor / "vivado").read_bytes() == calls
-        shutil.rmtree(real.folder)
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(card_firmware.folder, tmp_path / "cache" / "firmware" / card_firmware.folder.name)
+    real = build(quantised_model, board="u250", toolchain="vitis", name="small")
+    assert Path(real.path).name == "small.xclbin"
+    assert real.report.cells_source == "vendor"
     assert "vivado, v++" in capfd.readouterr().err
+    calls = (vendor / "vivado").read_bytes()
+    assert build(quantised_model, board="u250", toolchain="vitis", name="small").folder == real.folder
+    assert (vendor / "vivado").read_bytes() == calls
+
+
+def test_a_zynq_board_s_files_come_back(
+    board_firmware: Firmware, vendor: Path, utilization: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of them: pynq loads the bit and reads the hwh beside it."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FAKE_UTILIZATION", utilization.replace("krnl_rtl", "krnl_stream"))
+    assert vendor.is_dir()
+    real = build_with_vendor(board_firmware, load_board("pynq-z2"))
+    assert Path(real.path).read_text() == "bits\n"
+    assert Path(real.path).with_suffix(".hwh").read_text() == "<EDKSYSTEM/>\n"
+    assert real.report.network.lut == 900
 
 
 def test_the_first_real_error_of_a_tool_is_shown(
-    quantised_model: Any, vendor: Path, monkeypatch: pytest.MonkeyPatch
+    card_firmware: Firmware, vendor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not "report not found", not the line that counts no errors, and nothing half-done is kept."""
+    """Not "report not found", not the line that counts no errors; and nothing half-done is kept."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FAKE_ERROR", "ERROR: [Synth 8-439] module 'network' not found")
     assert vendor.is_dir()
     with pytest.raises(BuildError, match=r"run.sh failed with exit code 1: ERROR: \[Synth 8-439\]"):
-        build(quantised_model, board="u200", toolchain="vitis", name="small")
+        build_with_vendor(card_firmware, load_board("u250"))
+    assert not list((tmp_path / "cache" / "firmware").iterdir())
 
 
 def test_an_implementation_that_stopped_is_an_error(
-    quantised_model: Any, vendor: Path, monkeypatch: pytest.MonkeyPatch
+    board_firmware: Firmware, vendor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Vivado ends well when a run of it did not: its progress must be asked."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FAKE_PROGRESS", "60%")
     assert vendor.is_dir()
     with pytest.raises(BuildError, match="implementation ended at route_design ERROR"):
-        build(quantised_model, board="zcu102", toolchain="vitis", name="small")
+        build_with_vendor(board_firmware, load_board("pynq-z2"))
 
 
 def test_without_tools_it_is_one_line_before_any_work(
