@@ -29,7 +29,7 @@ def build_wheel(folder: Path) -> Path | None:
 
 
 def pack_notebooks(file: CohortFile, folder: Path) -> Path | None:
-    """Pack the students' versions of the released labs; None where the cohort has no course around it.
+    """Pack the students' versions of the released labs; None where there are none.
 
     Raises:
         CourseError: the course is not right.
@@ -37,12 +37,14 @@ def pack_notebooks(file: CohortFile, folder: Path) -> Path | None:
     if file.path.name != "course.yaml":
         return None
     course = Course.load(file.path)
+    notebooks = [course.folder / x.name / f"{x.name}.ipynb" for x in course.labs if x.released]
+    there = [path for path in notebooks if path.is_file()]
+    if not there:
+        return None  # an empty archive is an error to tar
     target = folder / "notebooks.tar.gz"
     with _packed(target) as tar:
-        for entry in course.labs:
-            notebook = course.folder / entry.name / f"{entry.name}.ipynb"
-            if entry.released and notebook.is_file():
-                _add(tar, f"notebooks/{entry.name}/{notebook.name}", notebook.read_bytes())
+        for path in there:
+            _add(tar, f"notebooks/{path.parent.name}/{path.name}", path.read_bytes())
     return target
 
 
