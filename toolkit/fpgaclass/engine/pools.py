@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -9,7 +10,8 @@ from typing import Any, TypeVar
 
 from fpgaclass.core import FpgaClassError, ToolMissingError
 from fpgaclass.engine.job import Job, Outcome
-from fpgaclass.engine.runner import execute, execute_job
+from fpgaclass.engine.parent import EngineError
+from fpgaclass.engine.runner import execute, execute_job, warm_up
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -44,6 +46,9 @@ def _bounded(
 ) -> Iterator[list[tuple[Key, Outcome]]]:
     waiting: dict[Future[Outcome], Key] = {}
     for key, job in jobs:
+        # Started here and not in a thread of the pool: a jail ends with the thread that made it.
+        with contextlib.suppress(EngineError):
+            warm_up(job.modules, jailed=job.jailed)
         waiting[pool.submit(execute_job, job)] = key
         if len(waiting) >= most:
             yield from _done(waiting)
