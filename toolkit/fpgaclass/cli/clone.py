@@ -50,7 +50,7 @@ def run_tests(arguments: list[str]) -> int:
     # OneDNN would change the last bits of training from machine to machine, and says so at length.
     env = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     workers = min(4, len(os.sched_getaffinity(0)))
-    if set(arguments) <= {"--proofs"} and workers > 1:
+    if workers > 1 and all(word.startswith(("--proofs", "--durations")) for word in arguments):
         arguments = ["-n", str(workers), "--dist", "loadgroup", *arguments]
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=root, env=env)
 
