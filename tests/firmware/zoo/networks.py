@@ -124,12 +124,12 @@ def jet_tagger(small: bool = False) -> Course:
             h = QDense(units, activation="relu")(h)
         model = keras.Model(inputs, QSoftmax(beta0=1e-8)(QDense(5)(h)), name="jets")
     half = len(x) // 2
-    fit(model, x[:half], y[:half], "sparse_categorical_crossentropy", 4 if small else 15)
+    fit(model, x[:half], y[:half], "sparse_categorical_crossentropy", 12 if small else 15)
     return _course(model, x[half:], y[half:])
 
 
 def digits(small: bool = False) -> Course:
-    """A digit in 28x28 pixels: two convolutions with pooling, and a dense layer. ``small``: 12x12 pixels.
+    """A digit in 28x28 pixels: two convolutions with pooling, and a dense layer. ``small``: 16x16 pixels.
 
     Every pixel of every layer has hardware of its own, so the network is kept small where pixels are many:
     two bits of grey at the input, strides of two, and few channels.
@@ -139,8 +139,8 @@ def digits(small: bool = False) -> Course:
     from hgq.layers import QConv2D, QDense, QMaxPooling2D
 
     keras.utils.set_random_seed(4)
-    size = 12 if small else 28
-    x, y = drawn_digits(1_000 if small else 24_000, size)
+    size = 16 if small else 28
+    x, y = drawn_digits(2_000 if small else 24_000, size)
     grey = QuantizerConfig(
         "kif", "datalane", k0=0, i0=0, f0=2, homogeneous_axis=None, heterogeneous_axis=(), trainable=False,
         round_mode="TRN", overflow_mode="WRAP",
@@ -155,7 +155,7 @@ def digits(small: bool = False) -> Course:
         model = keras.Model(inputs, QDense(10, enable_oq=True, name="digit")(h), name="digits")
     half = len(x) // 2
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    fit(model, x[:half], y[:half], loss, 3 if small else 20, 1e-2)
+    fit(model, x[:half], y[:half], loss, 12 if small else 20, 1e-2)
     return _course(model, x[half:], y[half:])
 
 

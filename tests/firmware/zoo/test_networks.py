@@ -37,7 +37,8 @@ def _proved(course: Any, firmware: Firmware, count: int, precision: str = "fixed
     found = agreement(course.model, firmware, events, precision=precision)
     assert {one.stage: one.mismatches for one in found} == dict.fromkeys(STAGES, 0)
     assert all(one.events == count for one in found)
-    assert len(np.unique(firmware.predict(events).round(4))) > 50, "a constant would agree with anything"
+    results = np.unique(firmware.predict(events), axis=0)
+    assert len(results) > 50, "a constant would agree with anything"
     return events
 
 
