@@ -60,15 +60,15 @@ def _runs(pid: int) -> bool:
 def test_no_more_programs_run_than_there_are_processors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six compilers at once on two cores take six times the memory, and no less time."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    """Six compilers at once on three cores take six times the memory, and no less time."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
     code = (
         "import os, pathlib, time\n"
         "me = pathlib.Path(f'run-{os.getpid()}'); me.touch(); time.sleep(0.2)\n"
         "print(len(list(pathlib.Path('.').glob('run-*')))); me.unlink()"
     )
     seen = together(*[lambda: together(lambda: _python(code, tmp_path)) for _ in range(6)])
-    assert max(int(one[0]) for one in seen) <= 2
+    assert max(int(one[0]) for one in seen) <= 3
 
 
 def test_results_come_in_order_and_nothing_starts_after_a_stop(tmp_path: Path) -> None:

@@ -179,7 +179,10 @@ def test_an_interrupted_build_stops_its_programs(
     slow.write_text('#!/bin/sh\nif [ "$1" = -V ]; then echo Yosys 0; else sleep 100; fi\n')
     slow.chmod(0o755)
     monkeypatch.setenv("FPGACLASS_YOSYS", str(slow))
-    timer = threading.Timer(2, signal.raise_signal, (signal.SIGINT,))
+    main = threading.main_thread().ident
+    assert main is not None
+    # sent to the thread that waits, as a terminal's would be: in another one it would not end the waiting
+    timer = threading.Timer(2, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

@@ -153,10 +153,11 @@ def test_a_flood_of_output_is_cut(folder: Any) -> None:
         "for i in range(1000): print('x' * 10**6)\nimport os\nfor i in range(300): os.write(1, b'y' * 10**6)"
     )
     folder.submit("ada", change=_first(flood))
+    before = psutil.Process().memory_info().rss  # of tests that ran before, TensorFlow among them
     folder.mark()
     assert folder.read("ada").total == 6
     assert len((folder.root / "autograded" / "ada" / LAB / f"{LAB}.ipynb").read_text()) < 12e6
-    assert psutil.Process().memory_info().rss < 500e6
+    assert psutil.Process().memory_info().rss - before < 300e6
 
 
 def test_a_function_that_prints_without_end_is_cut(folder: Any) -> None:

@@ -149,7 +149,7 @@ def test_a_bundle_is_the_same_each_time_and_names_nothing_of_this_machine(
     assert one.read_bytes() == two.read_bytes()
     with tarfile.open(one) as archive:
         members = archive.getmembers()
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)
     assert {member.uname + member.gname for member in members} == {""}
     project = tmp_path / "small-u250"
     for path in (path for path in project.rglob("*") if path.is_file()):

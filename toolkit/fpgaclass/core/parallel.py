@@ -1,7 +1,8 @@
 """Work side by side: the first failure ends the programs of all the others.
 
 The programs that ``run_tool`` starts belong to the group in whose context they were started. A group within
-a group ends with the outer one; the outermost lets as many programs run at once as there are processors.
+a group ends with the outer one; the outermost lets as many programs run at once as there are processors, and
+three at least: beside two long ones a third may be the one that fails at once.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class _Group:
     def __init__(self, parent: _Group | None) -> None:
         self.stopped = False
         self.slots: threading.Semaphore = (
-            parent.slots if parent else threading.Semaphore(max(2, os.cpu_count() or 1))
+            parent.slots if parent else threading.Semaphore(max(3, os.cpu_count() or 1))
         )
         self._parent = parent
         self._lock: Any = parent._lock if parent else threading.RLock()

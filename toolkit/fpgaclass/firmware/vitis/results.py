@@ -259,6 +259,11 @@ def _unpack(path: Path, folder: Path) -> None:
                 total += member.size
                 if total > _MOST_BYTES:
                     raise InvalidInputError(f"the results unpack to more than {_MOST_BYTES >> 30} GB")
-                archive.extract(member, folder, filter="data")
+                target = folder.joinpath(*parts)
+                source = archive.extractfile(member)
+                (target if source is None else target.parent).mkdir(parents=True, exist_ok=True)
+                if source is not None:  # contents alone: no owner, mode or time of another machine
+                    with source, target.open("wb") as copy:
+                        shutil.copyfileobj(source, copy)
     except (tarfile.TarError, OSError, EOFError) as bad:
         raise InvalidInputError(f"the results cannot be unpacked: {bad}", where=str(path)) from bad
