@@ -66,6 +66,18 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
     assert classroom.down() is False
 
 
+def test_a_class_that_was_put_in_the_background_ends_as_soon(classroom: Classroom, port: int) -> None:
+    """A shell starts what ends in `&` with Ctrl-C off, and services would wait for their timeouts."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        classroom.up(port, foreground=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    started = time.monotonic()
+    assert classroom.down() is True
+    assert time.monotonic() - started < 10
+
+
 def test_a_taken_port_is_one_clear_line(classroom: Classroom, port: int) -> None:
     """Port 8000 is everybody's favourite."""
     with socket.socket() as other:

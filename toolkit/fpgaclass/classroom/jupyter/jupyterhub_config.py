@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 from fpgaclass.classroom.hub import SETTINGS_VARIABLE, HubSettings, configure
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.limits import Limits
 from fpgaclass.classroom.oidc import Provider
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started with `&`; services are ended by it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings = json.loads(os.environ.pop(SETTINGS_VARIABLE))
 layout = Layout(Path(settings.pop("state")), settings.pop("course_id"), settings.pop("instructor"))
