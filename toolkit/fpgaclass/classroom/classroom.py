@@ -288,10 +288,10 @@ class Classroom:
 
     def _stay(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for Ctrl-C, for a signal or for the hub's end; then leave nothing behind."""
-        say(f"Stop it with Ctrl-C here, or with `{command('down')}` in another terminal.")
         ours = False
         with _signals_raise():
             try:
+                say(f"Stop it with Ctrl-C here, or with `{command('down')}` in another terminal.")
                 process.wait()
             except KeyboardInterrupt:
                 ours = True
