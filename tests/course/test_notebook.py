@@ -123,7 +123,7 @@ def test_drift_is_seen_and_mended(make_course: Make) -> None:
     ("source", "line"),
     [
         ('x = 1\nprint("check_a: passed")', "check_a: passed"),
-        ("assert True", None),
+        ("assert square(2) == 4", None),
         ("print(x)", None),
         ("print(1)", None),
         ("print('a', 'b')", None),

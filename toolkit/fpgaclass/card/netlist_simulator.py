@@ -21,9 +21,10 @@ from fpgaclass.card.simulator import (
     WATCHDOG,
     WRITE_LATENCY,
     Status,
+    check_timing,
     failure_of,
 )
-from fpgaclass.core import CardError, HungKernelError, InvalidInputError
+from fpgaclass.core import CardError, HungKernelError
 
 _LITE_PATIENCE = 1000
 _Clock = Callable[[tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], tuple[int, ...]]]
@@ -53,8 +54,7 @@ class NetlistSimulator:
         seed: int = 0,
         stop_on_fault: bool = True,
     ) -> None:
-        if min(read_latency, write_latency, seed) < 0 or not 0 <= stall_permille < 1000:
-            raise InvalidInputError("latencies and seed are 0 or more, stall_permille is 0 to 999")
+        check_timing(read_latency, write_latency, stall_permille, seed)
         made: dict[str, Any] = {}
         try:
             exec(compile(program.read_text(), str(program), "exec"), made)

@@ -56,6 +56,16 @@ def _load(library: Path) -> ctypes.CDLL:
     return lib
 
 
+def check_timing(read_latency: int, write_latency: int, stall_permille: int, seed: int) -> None:
+    """Check what a simulator is told of its memory.
+
+    Raises:
+        InvalidInputError: one of them is out of range.
+    """
+    if min(read_latency, write_latency, seed) < 0 or not 0 <= stall_permille < 1000:
+        raise InvalidInputError("latencies and seed are 0 or more, stall_permille is 0 to 999")
+
+
 class KernelSimulator:
     """One instance of a kernel's RTL between an AXI4-Lite master and an AXI4 memory.
 
@@ -87,8 +97,7 @@ class KernelSimulator:
         seed: int = 0,
         stop_on_fault: bool = True,
     ) -> None:
-        if min(read_latency, write_latency, seed) < 0 or not 0 <= stall_permille < 1000:
-            raise InvalidInputError("latencies and seed are 0 or more, stall_permille is 0 to 999")
+        check_timing(read_latency, write_latency, stall_permille, seed)
         self._lib = _load(library)
         self._handle = self._lib.fk_new()
         if not self._handle:
