@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,9 @@ from fpgaclass.cohort.testing import FakeAws
 
 pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("boto3", reason="boto3 is not installed")
+
+
+Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +186,26 @@ def test_spot_is_asked_for(provider: AwsProvider, cohort: Path) -> None:
     assert answer["Reservations"][0]["Instances"][0].get("InstanceLifecycle") == "spot"
 
 
-def test_card_images_are_listed(provider: AwsProvider) -> None:
-    """The AFI of a lab is given by its global id."""
-    assert provider.card_images() == (("agfi-0123", "muon", "available"),)
+def test_card_images_are_listed(aws: FakeAws, provider: AwsProvider, run: Run, cohort: Path) -> None:
+    """A lab's firmware on F2 is loaded by its global id; an image that failed says why."""
+    del provider
+    cohort.write_text(cohort.read_text().replace("aws: {", f'aws: {{endpoint: "{aws.endpoint}", '))
+    newest, older = run("cohort", "images", "--course", cohort, "--json").data["images"]
+    assert (older["load_as"], older["name"], older["state"]) == ("agfi-0123", "muon", "available")
+    assert newest["state"] == "failed"
+    text = run("cohort", "images", "--course", cohort).out
+    assert "agfi-0123" in text
+    assert "UNKNOWN_BITSTREAM_GENERATE_ERROR" in text
+    assert "Mon 01 Mar 11:00" in text, "in the class's time"
+
+
+def test_other_clouds_keep_no_card_images(run: Run, course: Path) -> None:
+    """One line with what to do there instead."""
+    course.write_text(course.read_text().replace("provider: aws", "provider: local"))
+    refused = run("cohort", "images", "--course", course)
+    assert refused.code == 1
+    assert "only AWS does" in refused.err
+    assert len(refused.err.strip().splitlines()) == 1
 
 
 def test_no_credentials_are_told_as_such(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:

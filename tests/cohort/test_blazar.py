@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ class Site(BaseHTTPRequestHandler):
     """Blazar's leases, as its reference describes them: dates without a zone, seconds in the answers."""
 
     leases: dict[str, dict[str, object]] = {}  # noqa: RUF012
+    asked: list[dict[str, Any]] = []  # noqa: RUF012
 
     def log_message(self, *_: object) -> None:
         return
@@ -35,6 +37,14 @@ class Site(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
+        if self.path.rstrip("/") == "/compute":
+            links = [{"rel": "self", "href": f"http://{self.headers['Host']}/compute"}]
+            version = {"id": "v2.1", "status": "CURRENT", "version": "2.79", "min_version": "2.1"}
+            self._say(200, {"version": {**version, "links": links}})
+            return
+        if self.path.startswith("/compute/flavors/alveo.u250"):
+            self._say(200, {"flavor": {"id": "42", "name": "alveo.u250"}})
+            return
         if self.headers["X-Auth-Token"] != "good":
             self._say(401, {"error": "Unauthorized"})
             return
@@ -45,11 +55,15 @@ class Site(BaseHTTPRequestHandler):
         identity = f"lease-{len(self.leases)}"
         dates = {name: f"{asked[name].replace(' ', 'T')}:00.000000" for name in ("start_date", "end_date")}
         self.leases[identity] = {"id": identity, "name": asked["name"], "status": "PENDING", **dates}
+        self.asked.append(asked)
         self._say(201, {"lease": self.leases[identity]})
 
     def do_DELETE(self) -> None:
         found = self.leases.pop(self.path.rpartition("/")[2], None)
         self._say(200 if found else 404)
+
+
+Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -89,3 +103,38 @@ def test_students_get_turns_only_inside_the_window(site: str, tmp_path: Path) ->
     assert isinstance(lease, Lease)
     assert (lease.begins, lease.ends) == (window.begins, window.ends)
     assert not isinstance(book.book("emmy", 1), Lease), "the window is full"
+
+
+def test_the_verb_leases_and_keeps_to_it(
+    site: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From clouds.yaml to the book: nodes leased once, students inside, cards blocked outside."""
+    pytest.importorskip("openstack", reason="openstacksdk is not installed")
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(
+        "clouds:\n  bari:\n    auth_type: admin_token\n"
+        f"    auth: {{endpoint: '{site}', token: good}}\n"
+        f"    reservation_endpoint_override: '{site}'\n    compute_endpoint_override: '{site}/compute'\n"
+    )
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    cohort = tmp_path / "cohort.yaml"
+    (tmp_path / "r.csv").write_text("login\nada\nemmy\n")
+    cohort.write_text(
+        "name: bari27\nprovider: openstack\nhours: 40\nroster: r.csv\nssh_from: [10.0.0.0/8]\n"
+        "seat: {size: m1.large}\ncards: {size: alveo.u250, count: 2}\n"
+        "openstack: {cloud: bari, image: ubuntu, network: private}\n"
+    )
+    here = ("--course", cohort)
+    assert "the site leases us nothing" in run("lease", "site", *here).out
+    assert "waiting" in run("lease", "book", "--student", "ada", *here).out, "no window, no card"
+    day = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+    times = ("--begins", f"{day:%Y-%m-%dT%H:%M}", "--ends", f"{day + timedelta(hours=4):%Y-%m-%dT%H:%M}")
+    for _ in range(2):
+        (window,) = run("lease", "site", *times, "--json", *here).data["windows"]
+    asked = Site.asked[-1]["reservations"][0]
+    assert (asked["flavor_id"], asked["amount"]) == ("42", 2)
+    assert datetime.fromisoformat(window["begins"]) == day
+    assert "students take turns inside" in run("lease", "site", *here).out
+    inside = run("lease", "book", "--student", "emmy", "--at", f"{day:%Y-%m-%dT%H:%M}", "--json", *here)
+    assert inside.data["lease"]["card"] in ("card/0", "card/1")
+    assert run("lease", "site", "--begins", "2027-03-01T10:00", *here).code == 2

@@ -1,4 +1,4 @@
-"""The verbs of a cohort: plan, apply, status, configure, cost, destroy, sweep."""
+"""The verbs of a cohort: plan, apply, status, configure, images, cost, destroy, sweep."""
 
 from __future__ import annotations
 
@@ -125,6 +125,17 @@ def cost(course: CoursePath = None, as_json: Json = False) -> None:
     """Tell what the cohort has cost, and will have cost at its end (estimates)."""
     found = cohort.cost(cohort.load_spec(find_course(course)).spec.name)
     show(cohort.cost_table(found), found if as_json else None)
+
+
+@app.command()
+def images(course: CoursePath = None, as_json: Json = False) -> None:
+    """List the FPGA images (AFIs) of the cohort's AWS account."""
+    path = find_course(course)
+    file = cohort.load_spec(path)
+    ensure_packages(file.spec.provider)
+    found = cohort.images(path)
+    plain = {"images": [asdict(image) for image in found]}
+    show(cohort.images_table(found, file.timezone), plain if as_json else None)
 
 
 @app.command()

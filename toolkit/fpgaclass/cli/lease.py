@@ -1,4 +1,4 @@
-"""The verbs of the cards' time: book, list, next, begin, release, leave; and an instructor's block."""
+"""The verbs of the cards' time: book, list, next, begin, release, leave; for instructors block, site, health."""
 
 from __future__ import annotations
 
@@ -116,6 +116,25 @@ def block(
     zone = cohort.load_spec(path).timezone
     moved = cohort.open_leases(path).block(card, _time(begins, zone), _time(ends, zone), note=note)
     show(cohort.leases_table(moved, (), zone), {"moved": [asdict(x) for x in moved]} if as_json else None)
+
+
+@app.command()
+def site(
+    begins: Annotated[str | None, typer.Option(help="Lease the nodes from the site from then on.")] = None,
+    ends: Annotated[str | None, typer.Option(help="Until when.")] = None,
+    course: CoursePath = None,
+    as_json: Json = False,
+) -> None:
+    """Keep students' turns inside the site's own leases (Blazar) of the cards (for instructors)."""
+    path = found_course(course)
+    file = cohort.load_spec(path)
+    ensure_packages("openstack")
+    if (begins is None) != (ends is None):
+        raise InvalidInputError("a lease has a begin and an end", next_step="--begins and --ends")
+    between = (_time(begins, file.timezone), _time(ends, file.timezone)) if begins and ends else None
+    windows = cohort.follow_site(path, between=between)
+    plain = {"windows": [asdict(window) for window in windows]}
+    show(cohort.windows_table(windows, file.timezone), plain if as_json else None)
 
 
 @app.command()

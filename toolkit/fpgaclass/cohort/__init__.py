@@ -23,7 +23,7 @@ from fpgaclass.cohort.errors import (
     ThrottleError,
 )
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory, configure
-from fpgaclass.cohort.leases import Card, Health, Lease, LeaseBook, Waiting, hand_over
+from fpgaclass.cohort.leases import Card, Health, Lease, LeaseBook, Waiting, Window, follow_site, hand_over
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Offer, Plan, QuotaUse, Resource
 from fpgaclass.cohort.playbook import Configured, HostResult, Task
@@ -35,10 +35,12 @@ from fpgaclass.cohort.reports import (
     applied_table,
     configured_table,
     cost_table,
+    images_table,
     leases_table,
     seats_table,
     status_table,
     swept_table,
+    windows_table,
 )
 from fpgaclass.cohort.roster import Student, read_roster
 from fpgaclass.cohort.seat import SeatView, open_leases, seat_text, seats
@@ -47,7 +49,7 @@ from fpgaclass.cohort.spec import CohortFile, CohortSpec, load_spec
 from fpgaclass.cohort.state import CohortRow, Row, State
 from fpgaclass.cohort.sweeping import Swept, sweep
 from fpgaclass.cohort.timer import ensure_timer
-from fpgaclass.cohort.verbs import Destroyed, Status, apply, check, destroy, plan, status
+from fpgaclass.cohort.verbs import Destroyed, Status, apply, check, destroy, images, plan, status
 
 __all__ = [
     "Applied",
@@ -97,6 +99,7 @@ __all__ = [
     "Task",
     "ThrottleError",
     "Waiting",
+    "Window",
     "applied_table",
     "apply",
     "apply_progress",
@@ -112,8 +115,11 @@ __all__ = [
     "counted",
     "destroy",
     "ensure_timer",
+    "follow_site",
     "give_back",
     "hand_over",
+    "images",
+    "images_table",
     "leases_table",
     "load_spec",
     "make_plan",
@@ -131,4 +137,5 @@ __all__ = [
     "sweep",
     "swept_table",
     "why_no_local_hosts",
+    "windows_table",
 ]

@@ -17,6 +17,8 @@ from fpgaclass.cohort.errors import ProviderError
 from fpgaclass.cohort.plans import Kind, Offer, Plan, Resource
 
 PREFIX = "fpgaclass:"
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+"""The end of what carries none of its own, such as a key pair."""
 _SECRET = re.compile(
     r"(eyJ[\w-]{8,}\.[\w.-]+|AKIA[0-9A-Z]{12,}|-----BEGIN[^-]+-----"
     r"|(?i:bearer|token|password|secret)[=: ]+\S+)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -12,17 +13,20 @@ from rich.text import Text
 
 from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
-from fpgaclass.cohort.leases import Card, Lease, Waiting
+from fpgaclass.cohort.leases import Card, Lease, Waiting, Window
 from fpgaclass.cohort.playbook import Configured
 from fpgaclass.cohort.seat import NO_KEY, SeatView
 from fpgaclass.cohort.show import counted
 from fpgaclass.cohort.sweeping import Swept
 from fpgaclass.cohort.verbs import Status
 
+if TYPE_CHECKING:
+    from fpgaclass.cohort.providers.aws.images import CardImage
+
 _COLOURS = {
-    **dict.fromkeys(("ready", "active", "well"), "green"),
+    **dict.fromkeys(("ready", "active", "available", "well"), "green"),
     **dict.fromkeys(("pending", "created", "intent", "planned", "leaving", "booked", "waiting"), "yellow"),
-    **dict.fromkeys(("failed", "missing", "stopped", "unknown", "not reached"), "red"),
+    **dict.fromkeys(("failed", "missing", "stopped", "unavailable", "unknown", "not reached"), "red"),
 }
 
 
@@ -146,6 +150,25 @@ def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:
     if ends:
         lines.append(Text(f"\neverything ends {_when(max(ends), timezone)} {timezone}"))
     return Group(*lines)
+
+
+def images_table(images: Sequence[CardImage], timezone: str) -> RenderableType:
+    """Return the FPGA images of an AWS account."""
+    table = _table("load as", "name", "state", f"made ({timezone})", "image", "why")
+    for image in images:
+        made = _when(image.made, timezone) if image.made else ""
+        table.add_row(image.load_as, image.name, _state(image.state), made, image.identity, image.why)
+    return table if images else Text("the account has no FPGA images in this region")
+
+
+def windows_table(windows: Sequence[Window], timezone: str) -> RenderableType:
+    """Return the site's leases of a cohort's cards."""
+    table = _table("site's lease", f"from ({timezone})", "to", "state")
+    for window in windows:
+        begins, ends = _when(window.begins, timezone), _when(window.ends, timezone)
+        table.add_row(window.identity, begins, ends, window.status.lower())
+    kept = "students take turns inside; outside the cards are blocked" if windows else "the cards are blocked"
+    return Group(table, Text(f"\n{kept}")) if windows else Text(f"the site leases us nothing; {kept}")
 
 
 class _Table(Table):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpgaclass.cohort import keys
 from fpgaclass.cohort.applied import Applied, Listener
@@ -23,6 +24,10 @@ from fpgaclass.cohort.state import DELETED, READY, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.timer import remove_timer
 from fpgaclass.cohort.writer import Writer
+
+if TYPE_CHECKING:
+    from fpgaclass.cohort.providers.aws import AwsProvider
+    from fpgaclass.cohort.providers.aws.images import CardImage
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,23 @@ def status(path: Path | str, *, url: str | None = None, provider: Provider | Non
     return Status(
         state.cohort(name), rows, found, tuple(sorted(should - there)), tuple(sorted(there - known))
     )
+
+
+def images(path: Path | str, *, provider: AwsProvider | None = None) -> tuple[CardImage, ...]:
+    """Return the FPGA images (AFIs) of the cohort's AWS account, the newest first.
+
+    Raises:
+        PlanRefusedError: the cohort is elsewhere, where firmware is a file and not an image of the account.
+        AuthError: the credentials are missing or have expired.
+    """
+    file = load_spec(path)
+    cloud = provider or connect(file.spec)
+    if not hasattr(cloud, "card_images"):
+        what = f"provider {cloud.name} keeps no FPGA images: only AWS does"
+        step = "load the .xclbin or the .bit itself, from a notebook on the card's node"
+        raise PlanRefusedError(what, where=str(file.path), next_step=step)
+    found: tuple[CardImage, ...] = cloud.card_images()
+    return found
 
 
 def destroy(

@@ -169,7 +169,10 @@ def _error(code: str, text: str, status: str = "400 Bad Request") -> Answer:
 _FPGA_IMAGES = (
     b"<DescribeFpgaImagesResponse xmlns='http://ec2.amazonaws.com/doc/2016-11-15/'><requestId>r</requestId>"
     b"<fpgaImageSet><item><fpgaImageId>afi-0123</fpgaImageId><fpgaImageGlobalId>agfi-0123</fpgaImageGlobalId>"
-    b"<name>muon</name><state><code>available</code></state></item></fpgaImageSet></DescribeFpgaImagesResponse>"
+    b"<name>muon</name><state><code>available</code></state><createTime>2027-03-01T10:00:00.000Z</createTime>"
+    b"</item><item><fpgaImageId>afi-4567</fpgaImageId><fpgaImageGlobalId>agfi-4567</fpgaImageGlobalId>"
+    b"<name>tagger</name><state><code>failed</code><message>UNKNOWN_BITSTREAM_GENERATE_ERROR</message></state>"
+    b"<createTime>2027-03-02T10:00:00.000Z</createTime></item></fpgaImageSet></DescribeFpgaImagesResponse>"
 )
 
 

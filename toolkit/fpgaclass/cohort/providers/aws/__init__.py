@@ -10,6 +10,7 @@ from fpgaclass.cohort.port import Capabilities, Finding, Found, Order
 from fpgaclass.cohort.providers.aws import make
 from fpgaclass.cohort.providers.aws import preflight as _preflight
 from fpgaclass.cohort.providers.aws.client import AwsClient
+from fpgaclass.cohort.providers.aws.images import CardImage, card_images
 from fpgaclass.cohort.providers.aws.inventory import inventory
 
 
@@ -84,9 +85,9 @@ class AwsProvider:
         """See the port."""
         return make.delete(self.client, found)
 
-    def card_images(self) -> tuple[tuple[str, str, str], ...]:
-        """Return the account's FPGA images (AFIs) as (agfi, name, state)."""
-        return _preflight.card_images(self.client)
+    def card_images(self) -> tuple[CardImage, ...]:
+        """Return the account's FPGA images (AFIs), the newest first."""
+        return card_images(self.client)
 
     def close(self) -> None:
         """End the connections; the next call opens new ones."""

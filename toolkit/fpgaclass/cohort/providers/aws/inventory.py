@@ -8,11 +8,10 @@ from typing import Any
 
 from fpgaclass.cohort.errors import CapacityError, GoneError, ProviderError
 from fpgaclass.cohort.plans import Kind
-from fpgaclass.cohort.port import PREFIX, Found, Marker
+from fpgaclass.cohort.port import FAR, PREFIX, Found, Marker
 from fpgaclass.cohort.providers.aws.client import AwsClient
 
 _STATES = {"pending": "pending", "running": "ready", "stopping": "stopped", "stopped": "stopped"}
-_FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def shared_name(cohort: str) -> str:
@@ -119,7 +118,7 @@ def _schedules(client: AwsClient, cohort: str | None) -> Iterator[Found]:
         if cohort is None or name == prefix:
             of = name.removeprefix(shared_name(""))
             # Only a sweep, which asks for every cohort, needs to know the end.
-            end = _schedule_end(client, name) if cohort is None else _FAR
+            end = _schedule_end(client, name) if cohort is None else FAR
             yield Found(f"schedule:{name}", "expiry", Marker(of, "expiry", 0, end))
 
 
@@ -127,7 +126,7 @@ def _schedule_end(client: AwsClient, name: str) -> datetime:
     try:
         text = client.read("scheduler", "get_schedule", Name=name)["ScheduleExpression"]
     except GoneError:
-        return _FAR
+        return FAR
     return datetime.strptime(text, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
 
 
@@ -137,6 +136,6 @@ def _budgets(client: AwsClient, cohort: str | None) -> Iterator[Found]:
     for budget in client.pages("budgets", "describe_budgets", "Budgets", AccountId=client.account):
         name = budget["BudgetName"]
         if name == prefix or (cohort is None and name.startswith(prefix)):
-            end = budget.get("TimePeriod", {}).get("End", _FAR)
+            end = budget.get("TimePeriod", {}).get("End", FAR)
             of = name.removeprefix(shared_name(""))
             yield Found(f"budget:{name}", "budget", Marker(of, "budget", 0, end.astimezone(UTC)))

@@ -74,10 +74,3 @@ def _quota(client: AwsClient, plan: Plan) -> Iterator[Finding]:
         what = f"{use.needed} of {limit} {use.name}"
         step = f"ask for more at Service Quotas ({code}); it takes days" if use.needed > limit else ""
         yield Finding(use.needed <= limit, what if use.needed <= limit else f"the plan needs {what}", step)
-
-
-def card_images(client: AwsClient) -> tuple[tuple[str, str, str], ...]:
-    """Return the account's FPGA images (AFIs) as (agfi, name, state)."""
-    images = client.pages("ec2", "describe_fpga_images", "FpgaImages", Owners=["self"])
-    found = ((i["FpgaImageGlobalId"], i.get("Name", ""), i.get("State", {}).get("Code", "")) for i in images)
-    return tuple(found)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from fpgaclass.cohort.calls import Caller
 from fpgaclass.cohort.errors import AuthError, GoneError, ProviderError, RefusedError
 from fpgaclass.cohort.plans import Kind, Plan
-from fpgaclass.cohort.port import PREFIX, Capabilities, Finding, Found, Marker, Order
-from fpgaclass.cohort.providers.aws.make import guest_script
+from fpgaclass.cohort.port import FAR, PREFIX, Capabilities, Finding, Found, Marker, Order
+from fpgaclass.cohort.providers.guest import guest_script
 from fpgaclass.cohort.providers.openstack.calls import connect, typed
 from fpgaclass.cohort.providers.openstack.servers import SiteServers, servers
 from fpgaclass.cohort.spec import OpenStack
@@ -196,12 +196,10 @@ class OpenStackProvider:
                 yield Found(group.id, "firewall", marker, "ready" if open_ else "pending")
 
     def _keys(self) -> Iterator[Found]:
-        from fpgaclass.cohort.providers.aws.inventory import _FAR
-
         for key in self._cloud.compute.keypairs():
             if key.name.startswith("fpgaclass-"):
                 cohort = key.name.removeprefix("fpgaclass-")
-                yield Found(key.name, "key", Marker(cohort, "key", 0, _FAR))
+                yield Found(key.name, "key", Marker(cohort, "key", 0, FAR))
 
     def _read(self, call: Callable[[], T]) -> T:
         return self._caller.read(lambda: typed(call))

@@ -69,5 +69,8 @@ def typed(call: Callable[[], T]) -> T:
         raise AuthError(scrub(str(error)), next_step=login) from error
     except keystone.ConnectFailure as error:
         raise LostError(f"no answer: {scrub(str(error))}", next_step="try again") from error
+    except keystone.ClientException as error:
+        step = "look whether the project has that service, and whether it is up"
+        raise ProviderError(scrub(str(error)), next_step=step) from error
     except exceptions.SDKException as error:
         raise RefusedError(scrub(str(error)), next_step="check the cohort's openstack part") from error
