@@ -1,4 +1,4 @@
-"""The verbs of the cards' time: book, list, next, begin, release, leave; for instructors block, site, health."""
+"""The verbs of the cards' time: book, list, next, begin, release, leave; and an instructor's own."""
 
 from __future__ import annotations
 
