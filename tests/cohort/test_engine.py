@@ -19,6 +19,7 @@ from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRef
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Capabilities, Found, Marker, scrub
 from fpgaclass.cohort.state import State
+from fpgaclass.cohort.tables import cohorts
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
 from fpgaclass.cohort.writer import Writer
 
@@ -278,13 +279,22 @@ def test_an_expired_cohort_is_swept_and_not_applied(
 ) -> None:
     """The third layer of expiry: whatever is left when the time is over goes."""
     verbs.apply(course, provider=provider)
-    state = State()
-    with Writer(state.engine, "spring27") as writer:
-        state.extend(writer, now() - timedelta(minutes=1))
+    with State().engine.begin() as connection:
+        connection.execute(cohorts.update().values(expires=now() - timedelta(minutes=1)))
     with pytest.raises(PlanRefusedError, match="expired"):
         verbs.apply(course, provider=provider)
     sweeping.sweep(course, provider=provider)
     assert not cloud.things
+
+
+def test_an_end_cannot_be_moved_and_is_told(course: Path, provider: MemoryProvider) -> None:
+    """Machines carry their end from their first moment: who only raises the hours must not rely on it."""
+    first = verbs.apply(course, provider=provider)
+    assert first.note == ""
+    course.write_text(course.read_text().replace("hours: 40", "hours: 60"))
+    second = verbs.apply(course, provider=provider)
+    assert second.ends == first.ends
+    assert "made for 40" in second.note
 
 
 def test_too_dear_is_refused_before_any_call(

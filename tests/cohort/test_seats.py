@@ -92,7 +92,7 @@ def test_an_apply_is_told_by_student_in_a_log(course: Path, capsys: pytest.Captu
         done = room.apply(course, provider=MemoryProvider(MemoryCloud()), listener=listen)
     lines = [line.split()[-1] for line in capsys.readouterr().err.splitlines() if "done" in line]
     assert sorted(lines) == ["ada", "card/0", "card/1", "emmy", "firewall", "key", "lise"]
-    text = _text(room.applied_table(done))
+    text = _text(room.applied_table(done, "Europe/Rome"))
     assert "13 made" in text
     assert "13 ready" in text
 

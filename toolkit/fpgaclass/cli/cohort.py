@@ -73,7 +73,7 @@ def apply(
         cohort.apply_progress(wanted) as listener,
     ):
         done = cohort.apply(path, max_cost=max_cost, prune=prune, listener=listener)
-    show(cohort.applied_table(done), done if as_json else None)
+    show(cohort.applied_table(done, cohort.load_spec(path).timezone), done if as_json else None)
     if done.failed:
         say(f"{len(done.failed)} could not be made. Next: mend the cause, then {again}")
         raise typer.Exit(1)

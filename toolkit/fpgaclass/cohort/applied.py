@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from fpgaclass.cohort.state import Row
 
@@ -43,6 +44,8 @@ class Applied:
         failed: what could not be made.
         strays: keys that carry the cohort's tags and are in no plan, such as a student's who left.
         rows: everything, as it is now.
+        ends: when all of it goes, UTC.
+        note: what the file asks for and an apply cannot do any more; mostly empty.
     """
 
     made: tuple[str, ...]
@@ -51,3 +54,5 @@ class Applied:
     failed: tuple[Failure, ...]
     strays: tuple[str, ...]
     rows: tuple[Row, ...]
+    ends: datetime
+    note: str = ""

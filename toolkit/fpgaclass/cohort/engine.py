@@ -54,7 +54,7 @@ class Apply:
         timeout_s: float = 1800.0,
     ) -> None:
         self._provider, self._state, self._plan = provider, state, plan
-        self._prune, self._timeout = prune, timeout_s
+        self._prune, self._timeout, self._expires = prune, timeout_s, expires
         self._able = provider.capabilities
         self._known = Known(state, writer, plan, expires, listener or ignore)
         self._made: list[str] = []
@@ -83,7 +83,7 @@ class Apply:
         undone = [row for row in rows if row.key in self._plan and row.state != READY]
         failed = tuple(Failure(row.key, *_split(row.error)) for row in undone)
         done = (tuple(self._made), tuple(self._adopted), tuple(self._removed), failed, tuple(self._strays))
-        return Applied(*done, rows)
+        return Applied(*done, rows, self._expires)
 
     def _refresh(self) -> None:
         """Make the state agree with what is there, before anything is made."""

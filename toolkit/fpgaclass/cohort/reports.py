@@ -30,7 +30,7 @@ _COLOURS = {
 }
 
 
-def applied_table(done: Applied) -> RenderableType:
+def applied_table(done: Applied, timezone: str) -> RenderableType:
     """Return an apply's end: the inventory, what was done, and what is wrong with it."""
     table = _table("machine", "state", "size", "zone", "address")
     for row in done.rows:
@@ -39,6 +39,9 @@ def applied_table(done: Applied) -> RenderableType:
     did = f"{len(done.made)} made, {len(done.adopted)} found from before, {len(done.removed)} surplus removed"
     lines: list[RenderableType] = [table, Text("")]
     lines.append(Text(f"{did}; now {counted([row.state for row in done.rows])}"))
+    lines.append(Text(f"everything ends {_when(done.ends, timezone)} {timezone}"))
+    if done.note:
+        lines.append(Text(f"note: {done.note}", style="yellow"))
     for failure in done.failed:
         lines.append(Text(f"failed  {failure.key} ({failure.kind}): {failure.what}", style="red"))
     for key in done.strays:

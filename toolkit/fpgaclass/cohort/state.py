@@ -149,16 +149,6 @@ class State:
             connection.execute(cohorts.update().where(this).values(phase=phase))
             self._note(connection, writer.cohort, "", phase)
 
-    def extend(self, writer: Writer, expires: datetime) -> None:
-        """Record a new end of the cohort."""
-        from fpgaclass.cohort.tables import cohorts
-
-        with self.engine.begin() as connection:
-            self._fence(connection, writer)
-            this = cohorts.c.name == writer.cohort
-            connection.execute(cohorts.update().where(this).values(expires=expires))
-            self._note(connection, writer.cohort, "", f"expires {expires:%Y-%m-%dT%H:%M}Z")
-
     def set(self, writer: Writer, keys: str | Iterable[str], **values: Any) -> None:
         """Change resources alike, durably, and journal it; with fsync before this returns.
 

@@ -150,7 +150,7 @@ def apply(
         book = LeaseBook(wanted.cohort, file.spec.leases, engine=state.engine)
         book.ensure_cards(card_names(file.spec))
         book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
-    return done
+    return replace(done, note=_other_end(row, wanted.hours))
 
 
 def status(path: Path | str, *, url: str | None = None, provider: Provider | None = None) -> Status:
@@ -232,6 +232,14 @@ def destroy(
         keys.remove_key(name)
         remove_timer(name)
     return Destroyed(name, done.things, done.seconds, ())
+
+
+def _other_end(row: CohortRow, hours: float) -> str:
+    """Say so where the file's hours have changed: every machine was made with its end, and goes by it."""
+    if abs((row.created + timedelta(hours=hours) - row.expires).total_seconds()) < 60:
+        return ""
+    had = (row.expires - row.created).total_seconds() / 3600
+    return f"hours: {hours:g} counts for a cohort made anew; this one was made for {had:g}"
 
 
 def _as_found(row: Row) -> Found:
