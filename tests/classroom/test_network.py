@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import socket
@@ -45,6 +46,75 @@ def test_a_long_path_carries_a_lot_both_ways(tmp_path: Path) -> None:
             return await _ask(*await asyncio.open_connection("127.0.0.1", port), data)
 
     assert asyncio.run(go()) == data
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_class_that_comes_at_once_finds_the_way(tmp_path: Path) -> None:
+    """A Unix socket whose queue is full refuses, and asyncio takes that for a connection; none may be lost.
+
+    Nor may one be held when it is over: a page of JupyterLab takes a hundred, and files are counted.
+    """
+    people, path = 300, tmp_path / "in.sock"
+
+    async def go() -> tuple[list[bytes], int]:
+        narrow = relay.bind_unix(path, 0o600)
+        narrow.listen(2)
+        way = await relay.listen_tcp(0, relay.to_unix(path))
+        port = way.sockets[0].getsockname()[1]
+        before = _open_files()
+
+        async def one(name: bytes) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            said = await _ask(reader, writer, name)
+            writer.close()
+            return said
+
+        asked = [asyncio.ensure_future(one(b"%d" % i)) for i in range(people)]
+        await asyncio.sleep(0.5)  # nobody is taken in yet: the queue of two is full
+        narrow.setblocking(False)
+        async with await asyncio.start_unix_server(_echo, sock=narrow, backlog=2):
+            said = await asyncio.gather(*asked)
+            for _ in range(100):
+                if _open_files() <= before:
+                    break
+                await asyncio.sleep(0.05)
+            return said, _open_files() - before
+
+    gc.disable()  # its next pass would close what was forgotten
+    try:
+        said, more = asyncio.run(go())
+    finally:
+        gc.enable()
+    assert said == [b"%d" % i for i in range(people)]
+    assert more <= 0, "connections that are over are closed"
+
+
+def test_an_end_that_breaks_takes_the_other_with_it(tmp_path: Path) -> None:
+    """A browser that is gone must not leave its server talking to nobody, connection after connection."""
+    gone = asyncio.Event()
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(b"x" * 100_000)
+                await writer.drain()
+        except OSError:
+            gone.set()
+
+    async def go() -> None:
+        listener = relay.bind_unix(tmp_path / "in.sock", 0o600)
+        async with await asyncio.start_unix_server(talk, sock=listener):
+            way = await relay.listen_tcp(0, relay.to_unix(tmp_path / "in.sock"))
+            port = way.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await reader.read(1000)
+            writer.transport.abort()
+            await asyncio.wait_for(gone.wait(), 10)
+
+    asyncio.run(go())
 
 
 def test_the_way_in_waits_for_a_server_that_starts() -> None:

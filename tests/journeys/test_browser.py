@@ -39,8 +39,59 @@ def course(tiny_course: Path) -> Path:
     return ROOT / "course" / "course.yaml" if PICTURES else tiny_course
 
 
+class Witness:
+    """Remembers what went wrong in a page, for the one time in fifteen that a test fails.
+
+    Args:
+        name: whose page it is.
+        page: Playwright's.
+    """
+
+    def __init__(self, name: str, page: Any) -> None:
+        self.name, self.page = name, page
+        self.seen: list[str] = []
+        self._began = time.monotonic()
+        page.on(
+            "console", lambda said: said.type in ("error", "warning") and self._note(said.type, said.text)
+        )
+        page.on("pageerror", lambda error: self._note("uncaught", error))
+        page.on("requestfailed", lambda asked: self._note("failed", asked.url, asked.failure))
+        page.on("response", lambda got: got.status >= 400 and self._note(got.status, got.url))
+        page.on("framenavigated", lambda frame: self._note("at", frame.url))
+
+    def _note(self, *words: Any) -> None:
+        self.seen.append(f"{time.monotonic() - self._began:6.1f} s  {' '.join(map(str, words))[:300]}")
+
+    def tell(self, folder: Path) -> str:
+        """Return what was seen, with the text of open dialogs and where the picture of the page is."""
+        picture = folder / f"failed-{self.name}.png"
+        try:
+            self.page.screenshot(path=picture)
+            dialogs = self.page.locator(".jp-Dialog, .jp-toast-error, .Toastify__toast").all_inner_texts()
+            tabs = self.page.locator(".lm-TabBar-tabLabel").all_inner_texts()
+        except Exception as trouble:  # the page itself may be what is broken
+            dialogs, tabs = [f"the page does not answer: {trouble}"], []
+        now = [f"{self.page.url}, picture: {picture}", f"dialogs: {dialogs}", f"tabs: {tabs}"]
+        return "\n".join([f"--- the page of {self.name}", *now, *self.seen[-60:]])
+
+
+@contextmanager
+def _telling(operator: Any, witnesses: list[Witness], folder: Path) -> Iterator[None]:
+    """Add to a failure what the pages and the servers have to say."""
+    try:
+        yield
+    except Exception as trouble:
+        for witness in witnesses:
+            trouble.add_note(witness.tell(folder))
+        for log in sorted([*operator.state.glob("seats/*/server.log"), operator.state / "hub" / "hub.log"]):
+            if log.is_file():
+                lines = log.read_text(errors="replace").splitlines()[-60:]
+                trouble.add_note("\n".join([f"--- {log}", *lines]))
+        raise
+
+
 @pytest.fixture
-def page_of(tmp_path: Path) -> Iterator[Callable[[str, str, str], Any]]:
+def page_of() -> Iterator[Any]:
     """Log in as somebody in a browser of their own, and give the page with JupyterLab open."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as play:
@@ -48,6 +99,7 @@ def page_of(tmp_path: Path) -> Iterator[Callable[[str, str, str], Any]]:
 
         def open_page(url: str, name: str, password: str) -> Any:
             page = browser.new_page(viewport={"width": 1360, "height": 850})
+            open_page.witnesses.append(Witness(name, page))  # type: ignore[attr-defined]
             page.set_default_timeout(60_000)
             page.goto(f"{url}/hub/login")
             page.fill("#username_input", name)
@@ -56,21 +108,21 @@ def page_of(tmp_path: Path) -> Iterator[Callable[[str, str, str], Any]]:
             page.wait_for_selector("text=Nbgrader")
             return page
 
+        open_page.witnesses = []  # type: ignore[attr-defined]
         yield open_page
         browser.close()
-    del tmp_path
 
 
 def test_what_student_and_instructor_see(
     course: Path,
     operators: Callable[..., Any],
-    page_of: Callable[[str, str, str], Any],
+    page_of: Any,
     tmp_path: Path,
 ) -> None:
     """nbgrader shows everybody everything, and its formgrader is blank in a hub of today."""
     pictures = Path(PICTURES).resolve() if PICTURES else tmp_path
     operator = operators(course)
-    with _class_up(operator) as url:
+    with _class_up(operator) as url, _telling(operator, page_of.witnesses, tmp_path):
         lab = Course.load(course).labs[0].name
         words = operator.passwords()
         teacher = Course.load(course).instructors[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 from fpgaclass.classroom import oidc
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
-from fpgaclass.classroom.limits import Limits, find_limiter
+from fpgaclass.classroom.limits import Limits, find_limiter, raise_open_files
 from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import load_roster
 from fpgaclass.classroom.ways import Doors
@@ -67,6 +67,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
     if settings.parent:
         _end_with(settings.parent)
+    raise_open_files()
     users = load_roster(layout)
     students = [user.name for user in users if user.role == "student"]
     instructors = [user.name for user in users if user.role == "instructor"]
@@ -79,13 +80,9 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.JupyterHub.cleanup_servers = True
     c.JupyterHub.template_vars = {"announcement_login": settings.title}
 
-    c.ConfigurableHTTPProxy.command = [
-        *(sys.executable, "-c", "from configurable_http_proxy.cli import main; main()"),
-        *("--proxy-timeout", "3600000"),  # ms: the default cut the formgrader's long requests at 20 s
-    ]
+    c.ConfigurableHTTPProxy.command = [sys.executable, "-m", "fpgaclass.classroom.proxy"]
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
     c.ConfigurableHTTPProxy.pid_file = str(hub / "proxy.pid")
-    c.ConfigurableHTTPProxy.log_level = "error"
 
     if settings.provider:
         oidc.configure(c, settings.provider, settings.port)

@@ -166,3 +166,11 @@ def _own_group() -> Path:
             if line.startswith("0::"):
                 return Path(line[3:].strip("/"))
     return Path()
+
+
+def raise_open_files(most: int = 65_536) -> None:
+    """Let this process open as many files as it is allowed to: a relay has two for each connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

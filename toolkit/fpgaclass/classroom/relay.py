@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 WAYS_VARIABLE = "FPGACLASS_WAYS"
@@ -24,43 +23,52 @@ WAYS_VARIABLE = "FPGACLASS_WAYS"
 START_SECONDS = 170
 """So long the way in waits for the seat's server to listen."""
 
+BACKLOG = 1024
+"""So many connections may wait to be taken: a whole class opens JupyterLab in the same second."""
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
 
 
 async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Connect) -> None:
-    """Carry one connection to where ``connect`` leads, both ways, until both ends are done."""
+    """Carry one connection to where ``connect`` leads, both ways, until both ends are done or one breaks.
+
+    Both sockets are closed at the end: asyncio leaves one that both sides have finished open until Python's
+    collector of garbage passes, and a page of JupyterLab takes a hundred of them.
+    """
     try:
         there_reader, there_writer = await connect()
     except OSError:
         writer.close()
         return
-    await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+    try:
+        await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+    except (OSError, RuntimeError):  # an end broke, and nothing that waits for it would get anywhere
+        for end in (writer, there_writer):
+            end.transport.abort()
+    finally:
+        for end in (writer, there_writer):
+            end.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(1 << 18):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except (OSError, RuntimeError):
-        pass
-    else:
-        return
-    with suppress(OSError, RuntimeError):
-        writer.close()
+    while data := await reader.read(1 << 18):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
 
 
 async def listen_tcp(port: int, connect: Connect) -> asyncio.Server:
     """Listen on 127.0.0.1 and carry each connection to where ``connect`` leads."""
-    return await asyncio.start_server(lambda r, w: carry(r, w, connect), "127.0.0.1", port)
+    take = lambda r, w: carry(r, w, connect)  # noqa: E731
+    return await asyncio.start_server(take, "127.0.0.1", port, backlog=BACKLOG)
 
 
 async def listen_unix(listener: socket.socket, connect: Connect) -> asyncio.Server:
     """Take connections from a Unix socket that listens, and carry each to where ``connect`` leads."""
-    return await asyncio.start_unix_server(lambda r, w: carry(r, w, connect), sock=listener)
+    take = lambda r, w: carry(r, w, connect)  # noqa: E731
+    return await asyncio.start_unix_server(take, sock=listener, backlog=BACKLOG)
 
 
 def to_tcp(port: int, *, patience: float = 0.0) -> Connect:
@@ -83,9 +91,20 @@ def to_unix(path: Path) -> Connect:
     """Return what connects to a Unix socket; its path may be longer than the 107 bytes of a socket's name."""
 
     async def connect() -> Streams:
+        end = socket.socket(socket.AF_UNIX)
+        end.setblocking(False)
         folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
         try:
-            return await asyncio.open_unix_connection(f"/proc/self/fd/{folder}/{path.name}")
+            while True:
+                try:
+                    end.connect(f"/proc/self/fd/{folder}/{path.name}")
+                    break
+                except BlockingIOError:  # its queue is full; asyncio takes that for a connection
+                    await asyncio.sleep(0.01)
+            return await asyncio.open_unix_connection(sock=end)
+        except BaseException:
+            end.close()
+            raise
         finally:
             os.close(folder)
 
@@ -102,7 +121,7 @@ def bind_unix(path: Path, mode: int) -> socket.socket:
     finally:
         os.close(folder)
     path.chmod(mode)
-    listener.listen(512)
+    listener.listen(BACKLOG)
     return listener
 
 

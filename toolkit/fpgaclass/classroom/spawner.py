@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -41,15 +40,8 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     ways: Ways | None = None
 
     def make_preexec_fn(self, name: str) -> Any:
-        """Enter the limits, and have the usual Ctrl-C: a hub started with `&` hands on that it is off."""
-        enter = self.limiter.join(name, self.limits) if self._user().role == "student" else None
-
-        def prepare() -> None:
-            if enter:
-                enter()
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        return prepare
+        """Enter the limits."""
+        return self.limiter.join(name, self.limits) if self._user().role == "student" else None
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what depends on the person: home, exchange, and the settings of their role."""

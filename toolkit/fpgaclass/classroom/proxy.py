@@ -1,0 +1,188 @@
+"""The hub's proxy: configurable-http-proxy's table of routes, with answers passed on as they come.
+
+As it is installed, the Python one asks ten questions at a time for everybody together and keeps each answer
+until it is whole; the waiting page of each person who logs in holds one for as long as their server takes to
+start, so that ten such people stop the class. It also drops what a kernel says before the browser's side is
+open, and which form of messages both sides agreed on (docs/decisions/seat_network.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+from configurable_http_proxy.configproxy import PythonProxy
+from configurable_http_proxy.handlers import ProxyHandler
+from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
+from tornado.web import Application
+from tornado.websocket import WebSocketClosedError, websocket_connect
+from yarl import URL
+
+from fpgaclass.classroom.limits import raise_open_files
+
+_LARGEST = 160_000_000
+"""Bytes of a request: an exchange's submission and what HTTP adds to it."""
+_LARGEST_MESSAGE = 64 * 2**20
+"""Bytes of one message of a kernel."""
+_OF_ONE_HOP = frozenset(
+    (
+        *("connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization"),
+        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+"""Headers that are between two ends of one connection."""
+
+
+class Passing(ProxyHandler):  # type: ignore[misc]
+    """One question of a browser, passed on to where its path leads, and the answer back."""
+
+    answering: asyncio.Task[Any] | None = None
+    reading: asyncio.Task[None] | None = None
+
+    async def get_target_url(self, path: str) -> str | None:  # noqa: ARG002 - the signature is the library's
+        """Return where the request goes, its path as the browser wrote it; the library's is decoded twice."""
+        self.target = self.proxy.target_for_req(None, self.request.path)
+        if self.target is None or not self.request.uri.startswith("/"):
+            await self.handle_proxy_error(404, err=None)
+            return None
+        return str(self.target["target"]).rstrip("/") + str(self.request.uri)
+
+    async def call_proxy(self, path: str | None = None) -> None:
+        """Ask, and pass the answer on piece by piece; who leaves before its end stops it."""
+        url = await self.get_target_url(path or "")
+        if url is None:
+            return
+        asked = self._get_proxy_request(url)
+        words = {name: value for name, value in asked.headers.items() if name.lower() not in _OF_ONE_HOP}
+        self.answering = asyncio.current_task()
+        try:
+            async with self.proxy.web.request(
+                self.request.method,
+                URL(url, encoded=True),
+                headers=words,
+                data=self.request.body or None,
+                allow_redirects=False,
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+            ) as answer:
+                await self._pass_on(answer)
+        except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
+            if not self._headers_written:
+                await self.handle_proxy_error(503, trouble)
+            elif self.request.connection is not None:
+                self.request.connection.close()  # half an answer must not look like a whole one
+        except (StreamClosedError, asyncio.CancelledError):
+            pass  # the browser has left
+        finally:
+            self.answering = None
+
+    async def _pass_on(self, answer: aiohttp.ClientResponse) -> None:
+        for own in ("Server", "Content-Type", "Date"):
+            self.clear_header(own)
+        self.set_status(answer.status, answer.reason or None)
+        for name, value in answer.headers.items():
+            if name.lower() not in _OF_ONE_HOP:
+                self.add_header(name, value)
+        await self.flush()
+        async for piece in answer.content.iter_any():
+            self.write(piece)
+            await self.flush()
+        await self.finish()
+
+    async def start_ws_client(self, path: str | None = None) -> None:
+        """Open the far side of a websocket; the near side opens after it, and then messages are read."""
+        self.closed = False
+        url = await self.get_target_url(path or "")
+        if url is None:
+            return
+        asked = self._get_proxy_request(f"ws{url.removeprefix('http')}")
+        asked.headers.pop("Sec-Websocket-Extensions", None)  # of one hop, too
+        try:
+            self.ws_client = await websocket_connect(asked, max_message_size=_LARGEST_MESSAGE)
+        except Exception as trouble:  # refused, unreachable or nonsense: the browser is told which
+            code = getattr(trouble, "code", 0)
+            if 400 <= code < 599:
+                self.send_error(code)
+            else:
+                await self.handle_proxy_error(503, trouble)
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Agree to what the far side agreed to."""
+        chosen = self.ws_client.selected_subprotocol
+        return chosen if chosen in subprotocols else None
+
+    def open(self, *_: Any, **__: Any) -> None:
+        """Begin to read: what the far side has said until now waits in its queue."""
+        self.reading = asyncio.ensure_future(self._read(self.ws_client))
+
+    async def _read(self, far: Any) -> None:
+        with suppress(WebSocketClosedError, StreamClosedError):
+            while (message := await far.read_message()) is not None:
+                self.proxy.update_last_activity(self.target["prefix"])
+                await self.write_message(message, binary=isinstance(message, bytes))
+        with suppress(ValueError):  # codes that are not for sending, such as 1006
+            self.close(far.close_code, far.close_reason)
+        self.close()
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Pass on what the browser says, in the form that it has."""
+        if self.ws_client:
+            self.proxy.update_last_activity(self.target["prefix"])
+            with suppress(WebSocketClosedError, StreamClosedError):
+                await self.ws_client.write_message(message, binary=isinstance(message, bytes))
+
+    def on_close(self) -> None:
+        """Let go of the far side when the browser has left."""
+        if self.answering:
+            self.answering.cancel()
+        super().on_close()
+
+
+class ClassProxy(PythonProxy):  # type: ignore[misc]
+    """The library's routes and their interface, with our way of passing on."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(options)
+        self.proxy_app = Application(
+            [("/.*", Passing, {"proxy": self})], websocket_max_message_size=_LARGEST_MESSAGE
+        )
+        self.web = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=60),
+            cookie_jar=aiohttp.DummyCookieJar(),  # cookies are each browser's own
+            auto_decompress=False,
+        )
+
+
+async def serve(where: argparse.Namespace) -> None:
+    """Serve until the process is ended."""
+    proxy = ClassProxy(
+        {"auth_token": os.environ["CONFIGPROXY_AUTH_TOKEN"], "error_target": where.error_target}
+    )
+    proxy.log.setLevel("ERROR")
+    for app, ip, port in (
+        (proxy.proxy_app, where.ip, where.port),
+        (proxy.api_app, where.api_ip, where.api_port),
+    ):
+        HTTPServer(app, max_buffer_size=_LARGEST).listen(port, ip)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Be what JupyterHub starts as its proxy."""
+    parser = argparse.ArgumentParser(prog="fpgaclass.classroom.proxy", description=__doc__)
+    for name in ("--ip", "--api-ip", "--error-target"):
+        parser.add_argument(name, required=True)
+    for name in ("--port", "--api-port"):
+        parser.add_argument(name, type=int, required=True)
+    where, _ = parser.parse_known_args()
+    raise_open_files()
+    asyncio.run(serve(where))
+
+
+if __name__ == "__main__":
+    main()
