@@ -6,37 +6,36 @@ import time
 
 import pytest
 
-from fpgaclass.cohort.testing.proof import prove, prove_in_parallel
+from fpgaclass.cohort.testing.proof import prove
 
 pytest.importorskip("moto", reason="moto is not installed")
 
 
-@pytest.mark.proof
-@pytest.mark.parametrize(("provider", "least"), [("infn", 100), ("aws", 400)])
-def test_every_call_can_be_cut(provider: str, least: int) -> None:
+def _shares() -> list[object]:
+    """All cases, in shares that two workers can take in turn."""
+    return [
+        pytest.param(provider, (n, of), least, marks=pytest.mark.xdist_group(f"proof of {provider} {n}"))
+        for provider, of, least in (("aws", 4, 100), ("infn", 2, 70))
+        for n in range(of)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("provider", "share", "least"), _shares())
+def test_every_call_can_be_cut(provider: str, share: tuple[int, int], least: int) -> None:
     """SIGKILL and lost answers, before and after each call, and three recoveries; the cloud is the judge."""
     started = time.monotonic()
-    proofs = prove_in_parallel(provider)
-    cases = sum(proof.cases for proof in proofs)
-    took = time.monotonic() - started
-    calls = f"{proofs[0].apply_calls} + {proofs[0].destroy_calls} calls"
-    print(f"{provider}: {calls}, {cases} cases in {took:.0f} s (measured)")
-    assert cases >= least
-    assert [bad for proof in proofs for bad in proof.bad] == []
-
-
-@pytest.mark.parametrize(("provider", "share"), [("infn", (3, 12)), ("aws", (7, 48))])
-def test_some_calls_can_be_cut(provider: str, share: tuple[int, int]) -> None:
-    """The same on a share of the cases, so that no ordinary run is without it."""
     proof = prove(provider, share=share)
-    assert proof.cases >= 8
+    took = time.monotonic() - started
+    calls = f"{proof.apply_calls} + {proof.destroy_calls} calls"
+    print(f"{provider} {share}: {calls}, {proof.cases} cases in {took:.0f} s (measured)")
+    assert proof.cases >= least
     assert proof.bad == ()
 
 
 AFTER = ("lost-after", "kill-after")
 
 
-@pytest.mark.proof
 def test_the_proof_notices_a_missing_token() -> None:
     """A new machine is not listed at once: only the token then keeps a repeated call from making a second."""
     asked = {"modes": AFTER, "recoveries": ("resume",), "verbs_cut": ("apply",), "only": "RunInstances"}
@@ -46,7 +45,7 @@ def test_the_proof_notices_a_missing_token() -> None:
     assert all("double after resume" in what for _, what in planted.bad)
 
 
-@pytest.mark.parametrize("provider", [pytest.param("aws", marks=pytest.mark.proof), "infn"])
+@pytest.mark.parametrize("provider", ["aws", "infn"])
 def test_the_proof_notices_missing_tags(provider: str) -> None:
     """With the state lost, tags are all there is; without them the machines stay and cost."""
     call = "RunInstances" if provider == "aws" else "POST"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -84,23 +83,6 @@ def prove(
     with _planted(plant), _cloud(provider, 2 * lag_s) as (cloud, adapter):
         matrix = FaultMatrix(cloud, adapter, write, rules={"lag_s": lag_s} if lag_s else {})
         return matrix.run(share=share, modes=modes, recoveries=recoveries, verbs_cut=verbs_cut, only=only)
-
-
-def prove_in_parallel(provider: str, processes: int = 2) -> tuple[Proof, ...]:
-    """Run all cases, in several processes with a cloud each."""
-    command = [sys.executable, "-m", __name__, provider, "--share"]
-    running = [
-        subprocess.Popen([*command, f"{n}/{processes}"], stdout=subprocess.PIPE, text=True)
-        for n in range(processes)
-    ]
-    found = []
-    for process in running:
-        said, _ = process.communicate()
-        if process.returncode not in (0, 1) or not said:
-            raise RuntimeError(f"the proof itself failed for {provider}")
-        data = json.loads(said)
-        found.append(Proof(data["apply_calls"], data["destroy_calls"], data["cases"], tuple(data["bad"])))
-    return tuple(found)
 
 
 @contextmanager
