@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,38 @@ def test_a_saturating_input_quantiser_is_refused() -> None:
     model = keras.Sequential([keras.Input((4,)), QDense(1, name="first", iq_conf=clipped)])
     with pytest.raises(UnsupportedLayerError, match=r"first layer 'first' saturates"):
         check_model(model)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_model_of_a_file_is_the_model(tmp_path: Path, plain: bool) -> None:
+    """Keras leaves nodes of earlier builds in the layers of a Sequential model that it loads."""
+    import keras
+    from hgq.layers import QDense
+
+    layer = keras.layers.Dense if plain else QDense
+    model = keras.Sequential([keras.Input((4,)), layer(4, activation="relu"), layer(3), layer(2)])
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    check_model(loaded)
+    one, other = ((quantise(m) if plain else canonical(m)) for m in (model, loaded))
+    assert model_digest(one) == model_digest(other)
+    x = np.random.default_rng(1).normal(size=(50, 4))
+    assert np.array_equal(exact_predict(one, x), exact_predict(other, x))
+
+
+def test_a_layer_in_two_places_is_refused() -> None:
+    """A precision and a table belong to one place; only HGQ2's dense layer is known to be shared well."""
+    import keras
+    from hgq.layers import QAdd, QBatchNormalization, QDense
+
+    inputs = keras.Input((4,))
+    twice = keras.layers.Dense(4, name="twice")
+    with pytest.raises(UnsupportedLayerError, match=r"'twice' \(Dense\) is used more than once"):
+        check_model(keras.Model(inputs, twice(twice(inputs))))
+    norm, dense = QBatchNormalization(name="norm"), QDense(4)
+    with pytest.raises(UnsupportedLayerError, match=r"'norm' \(QBatchNormalization\) is used more than once"):
+        check_model(keras.Model(inputs, norm(norm(QDense(4)(inputs)))))
+    check_model(keras.Model(inputs, QAdd()([dense(inputs), dense(dense(inputs))])))
 
 
 def test_bad_weights_and_models_without_a_shape_are_refused(float_model: Any) -> None:

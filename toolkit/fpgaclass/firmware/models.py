@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fpgaclass.core import InvalidInputError, digest_of
+from fpgaclass.core import InvalidInputError, UnsupportedLayerError, digest_of
 from fpgaclass.firmware.plain import check_plain_layer
 from fpgaclass.firmware.supported import check_input, check_quantised_layer
 from fpgaclass.firmware.trees import Trees
@@ -80,6 +81,7 @@ def check_model(model: Any) -> None:
             check_quantised_layer(layer)
         else:
             check_plain_layer(layer)
+    _check_uses(model, quantised)
     if quantised:
         check_input(model)
 
@@ -128,6 +130,23 @@ def _operations(model: Any) -> list[Any]:
     """The model's layers, and the functions of ``keras.ops`` and operators among them."""
     functional = getattr(model, "_functional", None) or model
     return list(functional.operations)
+
+
+def _check_uses(model: Any, quantised: bool) -> None:
+    """Refuse a layer in two places: its precisions and tables are those of one.
+
+    What counts are the model's own nodes. A layer has more of them where it is in other models, too, or in
+    earlier builds of this one, as every Sequential model has that was loaded from a file.
+    """
+    functional = getattr(model, "_functional", None) or model
+    uses = Counter(id(node.operation) for level in functional._nodes_by_depth.values() for node in level)
+    for layer in functional.operations:
+        shared = quantised and type(layer).__name__ == "QDense"
+        if uses[id(layer)] > 1 and not shared:
+            raise UnsupportedLayerError(
+                f"layer {layer.name!r} ({type(layer).__name__}) is used more than once",
+                next_step="make a layer for each use",
+            )
 
 
 def _check_weights(layer: Any) -> None:

@@ -87,10 +87,6 @@ def check_plain_layer(layer: Any) -> None:
         raise UnsupportedLayerError(
             f"layer {layer.name!r} normalises another axis than the last", next_step="use axis=-1"
         )
-    if len(layer._inbound_nodes) > 1:
-        raise UnsupportedLayerError(
-            f"layer {layer.name!r} is used more than once", next_step="make a layer for each use"
-        )
 
 
 def steps_of(model: Any) -> list[Step]:

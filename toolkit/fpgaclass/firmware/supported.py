@@ -154,8 +154,6 @@ def _refuse(layer: Any, faults: Iterator[tuple[str, str]]) -> None:
 
 def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
     """Yield (what is wrong, what would do instead)."""
-    if len(layer._inbound_nodes) > 1 and kind not in ("Dense", "InputLayer"):
-        yield "is used more than once", "make a layer for each use"
     activation = getattr(layer, "activation", None)
     if kind not in ("UnaryFunctionLUT", "Softmax") and activation is not None:
         name = getattr(activation, "__name__", str(activation))
