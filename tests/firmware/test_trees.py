@@ -53,6 +53,51 @@ def test_the_score_is_that_of_the_library(classes: int) -> None:
     assert theirs.std() > 0.5, "a constant would agree with anything"
 
 
+@pytest.mark.parametrize("kind", ["regressor", "poisson", "binary", "three", "booster"])
+def test_the_score_of_xgboost_is_that_of_xgboost(kind: str) -> None:
+    """Its thresholds lie on the data, so on the grid: one rounding and a whole branch is another."""
+    xgboost = pytest.importorskip("xgboost", reason="a model to read; pip install xgboost pandas")
+    pytest.importorskip("pandas", reason="conifer reads xgboost with it")
+    x = _events().astype(np.float32)
+    y = x[:, 0] * x[:, 1] + np.abs(x[:, 2]) + 3
+    options = {"n_estimators": 12, "max_depth": 3, "n_jobs": 1}
+    if kind == "booster":
+        model = xgboost.train({"max_depth": 3, "nthread": 1}, xgboost.DMatrix(x, label=y), 12)
+        theirs = model.predict(xgboost.DMatrix(x), output_margin=True)
+    else:
+        cuts = {"binary": [2], "three": [1, 4]}
+        objective = {"objective": "count:poisson"} if kind == "poisson" else {}
+        make = xgboost.XGBClassifier if kind in cuts else xgboost.XGBRegressor
+        model = make(**options, **objective).fit(x, np.digitize(y, cuts[kind]) if kind in cuts else np.abs(y))
+        theirs = model.predict(x, output_margin=True)
+    trees = read_trees(model, "fixed<16,6>")
+    ours = trees.predict(x)
+    assert np.abs(ours - theirs.reshape(ours.shape)).max() <= (len(trees.classes[0]) + 1) * 2**-11 + 1e-5
+    assert theirs.std() > 0.2, "a constant would agree with anything"
+
+
+def test_what_conifer_reads_wrongly_of_xgboost_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of either may mean other numbers by the same words: that must not pass unnoticed."""
+    xgboost = pytest.importorskip("xgboost", reason="a model to read; pip install xgboost pandas")
+    pytest.importorskip("pandas", reason="conifer reads xgboost with it")
+    from conifer.converters import xgboost as converter
+
+    x = _events(500)
+    model = xgboost.XGBRegressor(n_estimators=8, max_depth=2, n_jobs=1).fit(x, x[:, 0] ** 2)
+    rightly = converter.treeToDict
+
+    def wrongly(*about: Any) -> Any:
+        tree = rightly(*about)
+        return {**tree, "value": [2 * value for value in tree["value"]]}
+
+    monkeypatch.setattr(converter, "treeToDict", wrongly)
+    with pytest.raises(InvalidInputError, match=r"do not give xgboost's own results.*gbtree"):
+        read_trees(model)
+    dart = xgboost.XGBRegressor(n_estimators=8, booster="dart", rate_drop=0.5, n_jobs=1)
+    with pytest.raises(UnsupportedLayerError, match="cannot read a XGBRegressor"):
+        read_trees(dart.fit(x, x[:, 0] ** 2))
+
+
 @pytest.mark.parametrize("classes", [1, 3])
 def test_logic_vectors_and_conifer_s_cpp_are_exact(classes: int, tmp_path: Path) -> None:
     """Three that share nothing but the trees, on and off the grid, in range and far beyond."""

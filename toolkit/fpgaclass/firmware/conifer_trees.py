@@ -7,6 +7,7 @@ import copy
 import io
 import math
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -116,14 +117,62 @@ def _ensemble(model: Any) -> dict[str, Any]:
     if library == "sklearn" and not hasattr(model, "n_classes_"):
         model = copy.copy(model)
         model.n_classes_ = 1
+    if library == "xgboost" and find_spec("pandas") is None:
+        raise ToolMissingError(
+            "conifer reads xgboost's models with pandas, which is not installed",
+            next_step="pip install pandas",
+        )
     try:
         found: dict[str, Any] = conifer.converters.get_converter(library).convert(model)
+        if library == "xgboost":
+            found = _as_xgboost(model, found)
+    except InvalidInputError:
+        raise
     except Exception as bad:  # a converter meets each model with exceptions of its own
         raise UnsupportedLayerError(
             f"conifer cannot read a {type(model).__name__}: {type(bad).__name__} {bad}",
             next_step="train it first; use a GradientBoosting or xgboost model of trees",
         ) from bad
     return found
+
+
+def _as_xgboost(model: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """Mend conifer's view of an xgboost model, and compare it with the library's own.
+
+    xgboost's thresholds are of single precision and conifer takes them from a table of nine digits: one that
+    is on the grid of the inputs would move to the other side of it. What is added to the trees' sum depends
+    on objective and version, so it is taken from the library's own results.
+
+    Raises:
+        InvalidInputError: the trees do not give the library's own results (such as those of booster dart).
+    """
+    import xgboost  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    trees = [
+        [{**tree, "threshold": np.float32(tree["threshold"]).tolist()} for tree in row]
+        for row in found["trees"]
+    ]
+    cuts = np.concatenate([tree["threshold"] for row in trees for tree in row])
+    rows = np.random.default_rng(1).uniform(cuts.min() - 1, cuts.max() + 1, (256, found["n_features"]))
+    rows = rows.astype(np.float32)
+    theirs = booster.predict(xgboost.DMatrix(rows), output_margin=True, validate_features=False)
+    sums = np.array([[sum(_leaf(row[k], x) for row in trees) for k in range(len(trees[0]))] for x in rows])
+    start = theirs.reshape(sums.shape) - sums
+    if np.ptp(start, axis=0).max() > 1e-4 * max(1.0, np.abs(theirs).max()):
+        raise InvalidInputError(
+            "the trees that conifer reads do not give xgboost's own results",
+            next_step="train with booster='gbtree' and without categories",
+        )
+    return {**found, "trees": trees, "init_predict": np.median(start, axis=0).tolist()}
+
+
+def _leaf(tree: Mapping[str, Any], x: Any) -> float:
+    node = 0
+    while tree["children_left"][node] != -1:
+        side = "left" if x[tree["feature"][node]] < tree["threshold"][node] else "right"
+        node = tree[f"children_{side}"][node]
+    return float(tree["value"][node])
 
 
 def _tree(tree: Mapping[str, Any], taken: FixedPoint, given: FixedPoint, below: bool, norm: float) -> Tree:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.core import Tool, find_tool, require_tool, run_tool
+from fpgaclass.core import BuildError, Tool, find_tool, require_tool, run_tool
 from fpgaclass.firmware.board import Resources
 
 CELLS = "cells.json"
@@ -54,6 +54,9 @@ def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) 
         top: the module to count.
         family: yosys' family name, such as ``"xcup"``.
         folder: where the netlist (``netlist.json``), the counts and the log stay.
+
+    Raises:
+        BuildError: yosys failed, or left no counts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in sources.items():
@@ -67,7 +70,14 @@ def synthesise(sources: Mapping[str, str], top: str, family: str, folder: Path) 
     run_yosys(script, folder)
     for name in sources:
         (folder / name).unlink()
-    return count_cells(json.loads((folder / CELLS).read_text()))
+    try:
+        return count_cells(json.loads((folder / CELLS).read_text()))
+    except (OSError, ValueError, KeyError) as bad:
+        raise BuildError(
+            f"yosys ended well but left no count of cells: {type(bad).__name__} {bad}",
+            where=str(folder / "yosys.log"),
+            next_step="see whether the disk is full, and build again",
+        ) from bad
 
 
 def count_cells(stat: Mapping[str, Any]) -> Resources:
