@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.cli import machine
+from fpgaclass.cli import doctor, machine
 from fpgaclass.cli.options import find_course
 from fpgaclass.core import ToolMissingError, UsageError
 
@@ -27,18 +27,18 @@ def test_doctor_says_what_is_there_in_data_too() -> None:
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert checks["Python"]["state"] == "ok"
     assert checks["tensorflow"]["found"].startswith("2.")
-    assert all(check["fix"] for check in checks.values() if check["state"] == machine.MISSING)
-    assert done.returncode == any(check["state"] == machine.MISSING for check in checks.values())
+    assert all(check["fix"] for check in checks.values() if check["state"] == doctor.MISSING)
+    assert done.returncode == any(check["state"] == doctor.MISSING for check in checks.values())
 
 
 def test_doctor_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A doctor who always says "ok" is no use: hide the compiler and the sandbox."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("FPGACLASS_CXX", "no-such-compiler")
-    found = {check.name: check for check in machine.examine()}
-    assert found["bubblewrap"].state == machine.MISSING
+    found = {check.name: check for check in doctor.examine()}
+    assert found["bubblewrap"].state == doctor.MISSING
     assert "apt-get install" in found["bubblewrap"].fix
-    assert found["C++ compiler"].state != machine.OK
+    assert found["C++ compiler"].state != doctor.OK
 
 
 def test_a_taken_port_is_seen() -> None:
@@ -49,8 +49,8 @@ def test_a_taken_port_is_seen() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        found = {check.name: check for check in machine.examine(port)}
-    assert found[f"port {port}"].state == machine.LIMITED
+        found = {check.name: check for check in doctor.examine(port)}
+    assert found[f"port {port}"].state == doctor.LIMITED
 
 
 def test_without_a_compiler_and_without_root_zig_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -323,7 +323,7 @@ def test_a_timer_where_there_is_a_systemd(
 
 def test_a_machine_without_sshd_says_so(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """openssh-server is what a usual laptop lacks: apply and doctor name it, with the command."""
-    from fpgaclass.cli import machine
+    from fpgaclass.cli import doctor
     from fpgaclass.cohort.providers import local
 
     monkeypatch.setattr(local, "_program", lambda name: None if name == "sshd" else f"/bin/{name}")
@@ -333,8 +333,8 @@ def test_a_machine_without_sshd_says_so(run: Run, tmp_path: Path, monkeypatch: p
     said = run("cohort", "apply", "--course", path)
     where = "(looked in: local). Next: apt-get install openssh-server"
     assert said.err == f"error: sshd is not on this machine {where}\n"
-    check = next(check for check in machine.examine() if check.name == "local hosts")
-    assert (check.state, check.fix) == (machine.LIMITED, "apt-get install openssh-server")
+    check = next(check for check in doctor.examine() if check.name == "local hosts")
+    assert (check.state, check.fix) == (doctor.LIMITED, "apt-get install openssh-server")
 
 
 def test_every_verb_and_key_is_in_the_documentation() -> None:

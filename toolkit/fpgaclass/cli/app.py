@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from fpgaclass import __version__
-from fpgaclass.cli import card, classes, clone, cohort, firmware, glance, grades, labs, lease, machine, seats
-from fpgaclass.cli.options import Json, program
-from fpgaclass.core import FpgaClassError
+from fpgaclass.cli import (
+    card,
+    classes,
+    clone,
+    cohort,
+    doctor,
+    firmware,
+    glance,
+    grades,
+    labs,
+    lease,
+    machine,
+    seats,
+)
+from fpgaclass.cli.options import program
+from fpgaclass.core import FpgaClassError, as_disk_full
 
 app = typer.Typer(
     name="fpgaclass",
@@ -33,6 +43,7 @@ app.add_typer(card.app)
 app.add_typer(cohort.app)
 app.add_typer(lease.app)
 app.command()(seats.seats)
+app.command()(doctor.doctor)
 for verb in (*classes.VERBS, *grades.VERBS):
     app.command()(verb)
 
@@ -55,31 +66,19 @@ def main() -> None:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(line)}")
         sys.exit(2)
     except FpgaClassError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(str(error))}")
-        sys.exit(error.exit_code)
+        _tell(as_disk_full(error) or error)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if (full := as_disk_full(error)) is None:
+            raise
+        _tell(full)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Tell what this machine can and cannot do, and how to mend it."""
-    checks = machine.examine()
-    if as_json:
-        print(json.dumps([asdict(check) for check in checks], indent=2))
-    else:
-        colours = {machine.OK: "green", machine.LIMITED: "yellow", machine.MISSING: "red"}
-        table = Table("", "what", "found", "for", "to mend it", box=None, pad_edge=False)
-        for column in table.columns:
-            column.overflow = "fold"
-        for check in checks:
-            state = f"[{colours[check.state]}]{check.state}[/]"
-            fix = "" if check.state == machine.OK else check.fix
-            table.add_row(state, check.name, check.found, check.purpose, fix)
-        Console().print(table)
-    if any(check.state == machine.MISSING for check in checks):
-        raise typer.Exit(1)
+def _tell(error: FpgaClassError) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error[/]: {escape(str(error))}")
+    sys.exit(error.exit_code)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

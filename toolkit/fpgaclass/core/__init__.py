@@ -7,6 +7,7 @@ from fpgaclass.core.errors import (
     ClassroomError,
     CohortError,
     CourseError,
+    DiskFullError,
     FirmwareError,
     FpgaClassError,
     HungKernelError,
@@ -20,6 +21,7 @@ from fpgaclass.core.errors import (
 from fpgaclass.core.parallel import together
 from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, held_lock, state_directory
 from fpgaclass.core.progress import say, stage, track, warn
+from fpgaclass.core.room import as_disk_full, require_room
 from fpgaclass.core.tools import Tool, find_tool, require_tool, run_tool
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "ClassroomError",
     "CohortError",
     "CourseError",
+    "DiskFullError",
     "FirmwareError",
     "FpgaClassError",
     "HungKernelError",
@@ -39,11 +42,13 @@ __all__ = [
     "UnsupportedLayerError",
     "UsageError",
     "WrongCardError",
+    "as_disk_full",
     "atomic_directory",
     "cache_directory",
     "digest_of",
     "find_tool",
     "held_lock",
+    "require_room",
     "require_tool",
     "run_tool",
     "say",

@@ -7,6 +7,7 @@
     │   └── InvalidInputError      an argument, array or file does not fit (also a ValueError)
     ├── ToolMissingError           a program or package is not on this machine
     ├── StoppedError               work that was given up because another part of it failed
+    ├── DiskFullError              no room for what is to be written
     ├── FirmwareError
     │   ├── UnsupportedLayerError  a layer that no toolchain here can build
     │   └── BuildError             a tool of the flow died or disagreed
@@ -65,6 +66,10 @@ class ToolMissingError(FpgaClassError):
 
 class StoppedError(FpgaClassError):
     """Work was given up because another part of it failed; that part's error is the one to show."""
+
+
+class DiskFullError(FpgaClassError):
+    """There is no room for what is to be written; what is there already is whole."""
 
 
 class FirmwareError(FpgaClassError):

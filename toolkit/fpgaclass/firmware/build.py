@@ -13,7 +13,15 @@ import numpy.typing as npt
 
 import fpgaclass.card
 from fpgaclass.card import read_design
-from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of, held_lock, say
+from fpgaclass.core import (
+    InvalidInputError,
+    atomic_directory,
+    cache_directory,
+    digest_of,
+    held_lock,
+    require_room,
+    say,
+)
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.conifer_trees import is_trees, read_trees
@@ -27,7 +35,10 @@ from fpgaclass.firmware.verify import Agreement
 from fpgaclass.firmware.vitis import TOOLCHAIN, build_with_vendor, require_vendor_tools
 
 TOOLCHAINS = ("open", TOOLCHAIN)
+# The course's largest build, its scratch included, takes a third of it.
+_BUILD_MB = 300
 _CODE = (".py", ".sv")
+_CARD_CODE = ("*.py", "harness/*.[ch]pp")
 # What a build by the open toolchain does not run.
 _APART = ("search", "vitis")
 
@@ -77,6 +88,7 @@ def build(
     key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *_own_code())
     folder = cache_directory("firmware") / f"{name}-{target.name}-{key[:16]}"
     if not (folder / MANIFEST).is_file():
+        require_room(folder.parent, _BUILD_MB, "FPGACLASS_CACHE")
         with held_lock(folder.with_name(f".{folder.name}.lock"), lambda: _say_waiting(name, target)):
             if not (folder / MANIFEST).is_file():
                 say(f"building {name} for {target.title} with the {toolchain} toolchain")
@@ -155,11 +167,12 @@ def _tools() -> dict[str, str]:
 
 
 def _own_code() -> list[str]:
-    """Return the text of this room, of the shell and of the card's files: other code is another build."""
+    """Return the text of this room, of the shell, of the card's files and test bench: another build each."""
     room, card = Path(__file__).parent, Path(fpgaclass.card.__file__).parent
     ours = (path for path in sorted(room.rglob("*.*")) if path.suffix in _CODE)
     built_by = [path for path in ours if not path.relative_to(room).parts[0].startswith(_APART)]
-    return [path.read_text() for path in (*built_by, *sorted(card.glob("*.py")))]
+    benches = [path for pattern in _CARD_CODE for path in sorted(card.glob(pattern))]
+    return [path.read_text() for path in (*built_by, *benches)]
 
 
 def _file_name(name: str) -> str:
