@@ -89,6 +89,8 @@ def test_the_nearest_course_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyP
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
     assert find_course(None) == mine
+    monkeypatch.chdir(mine.parent)
+    assert find_course(None) == mine, "the folder itself"
     monkeypatch.chdir("/")
     assert find_course(None).is_file()
     with pytest.raises(UsageError):

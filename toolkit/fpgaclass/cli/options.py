@@ -55,8 +55,9 @@ def find_course(given: Path | None) -> Path:
         return given
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / _FILE).is_file():
-            return folder / _FILE
+        for found in (folder / _FILE.name, folder / _FILE):
+            if found.is_file():
+                return found
     for demo in (_PACKAGE.parents[1] / _FILE, _PACKAGE / "demo" / _FILE):
         if demo.is_file():
             return demo
