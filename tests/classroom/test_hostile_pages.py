@@ -9,7 +9,7 @@ import nbformat
 from nbconvert.exporters import HTMLExporter
 from traitlets.config import Config
 
-from fpgaclass.classroom.nbgrader_course import configure
+from fpgaclass.classroom.nbgrader_settings import configure
 
 _EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
 

@@ -1,4 +1,4 @@
-"""The gate catches labs whose checks do not check. Real autograding, real kernels."""
+"""The gate catches labs whose checks do not check. Real grading, in real forks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.core import CourseError, UsageError
+from fpgaclass.core import UsageError
 from fpgaclass.course import Lab, gate
+from fpgaclass.course.release import given_files
+from fpgaclass.engine import NoJail, find_jail
 
 Make = Callable[..., Path]
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:Warning")  # nbgrader on SQLAlchemy 2
 
 
 def test_a_good_lab_passes(make_lab: Make) -> None:
@@ -112,10 +113,11 @@ def test_wrong_answers_of_a_task_share_a_notebook(make_lab: Make) -> None:
 def test_an_answer_that_disturbs_the_next_does_not_count_for_it(
     make_lab: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A check broken by the answer before would refuse anything, and look as if it checked."""
-    broken = "return n + n\n\ndef refuse(*_):\n    raise AssertionError\n\ncheck.equal = refuse"
+    """After a dead kernel every answer loses its points, and any check would look as if it checked."""
+    broken = ("return n + n", "import os\n    os._exit(1)")
+    said = ('name="doubled" loses=3', 'name="doubled" loses=3 raises="GoneError"')
     harmless = ("return abs(n) * n", "return n * n + 0")
-    report = gate(Lab.load(make_lab(("return n + n", broken), harmless)), only="square/*")
+    report = gate(Lab.load(make_lab(broken, said, harmless)), only="square/*")
     assert "disturbs the next" in capsys.readouterr().err
     assert [(run.name, run.score, run.ok) for run in report.runs] == [
         ("square/doubled", 0, True),
@@ -123,11 +125,41 @@ def test_an_answer_that_disturbs_the_next_does_not_count_for_it(
     ]
 
 
-def test_a_notebook_that_cannot_be_finished_is_one_error(make_lab: Make) -> None:
-    """A kernel that dies must say so, with the end of nbgrader's log."""
+def test_an_answer_cannot_break_the_checks_of_the_next(make_lab: Make) -> None:
+    """Checks run in a process of their own: what an answer does to their module is lost on them."""
+    broken = "return n + n\n\ndef refuse(*_):\n    raise AssertionError\n\ncheck.equal = refuse"
+    harmless = ("return abs(n) * n", "return n * n + 0")
+    report = gate(Lab.load(make_lab(("return n + n", broken), harmless)), only="square/*")
+    assert [(run.score, run.ok) for run in report.runs] == [(0, True), (3, False)]
+
+
+def test_a_solution_that_ends_the_kernel_is_told(make_lab: Make) -> None:
+    """A lab that dies half-way must say so, and not only that marks are missing."""
     folder = make_lab(('print("free code")', "import os\nos._exit(1)"))
-    with pytest.raises(CourseError, match="could not finish the notebook"):
-        gate(Lab.load(folder), only="solution")
+    (run,) = gate(Lab.load(folder), only="solution").runs
+    assert "does not run to its end: the checking process ended" in run.reason
+
+
+def test_what_stands_beside_the_lab_is_there(make_lab: Make) -> None:
+    """Data files are released with the notebook, and the gate must run with them; caches are not."""
+    folder = make_lab(('print("free code")', 'print(open("data/numbers.txt").read())'))
+    (folder / "data").mkdir()
+    (folder / "data" / "numbers.txt").write_text("1 2 3")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "x.txt").write_text("")
+    lab = Lab.load(folder)
+    assert list(given_files(lab)) == ["data/numbers.txt"]
+    (run,) = gate(lab, only="solution").runs
+    assert run.ok, run.reason
+
+
+def test_the_jail_gives_the_same_marks(make_lab: Make) -> None:
+    """What the gate proves outside must hold where submissions run."""
+    if isinstance(find_jail(), NoJail):
+        pytest.skip(find_jail().reason)
+    report = gate(Lab.load(make_lab()), jailed=True)
+    assert [run.score for run in report.runs] == [3, 0, 0, 2]
+    assert report.ok, report.table()
 
 
 def test_a_name_that_fits_nothing_is_refused(make_lab: Make) -> None:

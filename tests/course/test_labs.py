@@ -9,6 +9,7 @@ import pytest
 
 from fpgaclass.course import Course, Lab, drift, gate
 from fpgaclass.course.percent import read_percent
+from fpgaclass.engine import NoJail, find_jail
 
 COURSE = Course.load(Path(__file__).parents[2] / "course")
 LABS = [entry.name for entry in COURSE.labs]
@@ -41,9 +42,20 @@ def test_every_task_has_wrong_answers_of_more_than_one_kind(name: str) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in LABS])
 def test_the_gate(name: str) -> None:
-    """Real autograding: the solution full, the blank nothing, each wrong answer less; in five minutes."""
+    """Real grading: the solution full, the blank nothing, each wrong answer less; in five minutes."""
     lab: Lab = COURSE.lab(name)
     report = gate(lab, jobs=1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
     print(report.table())
     assert report.ok, report.table()
     assert report.runs[0].seconds < 300, "a student should not wait longer for the whole notebook"
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", LABS)
+def test_the_solution_in_the_jail(name: str) -> None:
+    """Where submissions run nothing is found in a cache, and no device of the machine is there."""
+    if isinstance(find_jail(), NoJail):
+        pytest.skip(find_jail().reason)
+    report = gate(COURSE.lab(name), only="solution", jailed=True)
+    assert report.ok, report.table()

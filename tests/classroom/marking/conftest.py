@@ -144,6 +144,12 @@ def make_folder(root: Path, lab: Path) -> Folder:
 
 
 @pytest.fixture(scope="session")
+def make() -> Callable[[Path, Path], Folder]:
+    """Release a lab into a new course folder."""
+    return make_folder
+
+
+@pytest.fixture(scope="session")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     yield make_folder(tmp_path_factory.mktemp("made") / "small", Path(__file__).parent / "data" / "lab.txt")
     cool_down()

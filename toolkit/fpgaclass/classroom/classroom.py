@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
-from fpgaclass.classroom import grading, server
+from fpgaclass.classroom import server
+from fpgaclass.classroom.coursework import Coursework
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.layout import LOCK, Layout, ensure_private, ensure_state, locked, unwritable
+from fpgaclass.classroom.layout import LOCK, ensure_state, locked
 from fpgaclass.classroom.limits import find_limiter
-from fpgaclass.classroom.marking import Settings
-from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.oidc import find_provider
 from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
 from fpgaclass.classroom.seats import ensure_seat
-from fpgaclass.core import ClassroomError, ToolMissingError, say, stage, state_directory, warn
-from fpgaclass.course import Course
+from fpgaclass.classroom.staying import check_packages, signals_raise, signals_wait
+from fpgaclass.core import say, stage, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
-if TYPE_CHECKING:
-    from fpgaclass.classroom.service.glance import Glance
-
 _COHORT = "fpgaclass.cohort.desk.hub"  # its page of seats, and cards for who has booked one
-_NEEDED = ("jupyterhub", "jupyterlab", "nbgrader", "configurable_http_proxy", "psutil", "ipykernel")
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class ClassStatus:
     limits: str
 
 
-class Classroom:
+class Classroom(Coursework):
     """A class: a course, and the folder that holds everything the class makes.
 
     Args:
@@ -78,14 +66,6 @@ class Classroom:
         >>> classroom.down()  # doctest: +SKIP
         True
     """
-
-    def __init__(self, course: Course, state: Path | str | None = None) -> None:
-        self.course = course
-        try:
-            folder = Path(state) if state else state_directory("class", course.course_id)
-        except OSError as trouble:
-            raise unwritable(Path(trouble.filename or "the home directory"), trouble) from trouble
-        self.layout = Layout(folder.resolve(), course.course_id, course.instructors[0])
 
     def up(self, port: int = 8000, *, foreground: bool = True, idle_minutes: int = 0) -> ClassStatus:
         """Bring the class up: logins, labs released, hub started; what is there already is kept.
@@ -198,80 +178,9 @@ class Classroom:
         by = {lab: {receipt.student for receipt in desk.receipts(course, lab)} & students for lab in labs}
         return tuple(labs), {lab: len(names) for lab, names in by.items()}
 
-    @property
-    def students(self) -> tuple[str, ...]:
-        """The login names of the students: those of the roster, or of the course before the first `up`."""
-        users = load_roster(self.layout)
-        return tuple(u.name for u in users if u.role == "student") if users else self.course.students
-
-    def glance(self) -> Glance:
-        """Return the class at a glance: each student's checks, submissions and marks, lab by lab."""
-        from fpgaclass.classroom.service.glance import Watcher
-
-        return Watcher(self.layout, self.course.path, open_desk(self.layout)).look(self.students)
-
-    def release(self, lab: str) -> None:
-        """Give a lab to the students, again if it was given before; what they have fetched stays theirs."""
-        from fpgaclass.classroom.nbgrader_course import nbgrader_api, release_lab
-
-        self.course.entry(lab)
-        self._ensure_folders()
-        with nbgrader_api(self.layout) as api, stage(f"release {lab}", "nbgrader"):
-            release_lab(self.layout, self.course, lab, api)
-
-    def collect(self, lab: str) -> grading.Collected:
-        """Bring the submissions of a lab from the exchange into the course folder."""
-        self.course.entry(lab)
-        return grading.collect(self.layout, lab)
-
-    def grade(
-        self,
-        lab: str,
-        student: str | None = None,
-        *,
-        settings: Settings | None = None,
-        collect_first: bool = True,
-    ) -> grading.GradeReport:
-        """Collect and grade a lab, for everybody or for one student; see `fpgaclass.classroom.grading`."""
-        self.course.entry(lab)
-        return grading.grade(
-            self.layout, lab, self.students, student, settings=settings, collect_first=collect_first
-        )
-
-    def feedback(self, lab: str) -> tuple[str, ...]:
-        """Give the feedback on a graded lab back; return the students who can fetch it now."""
-        self.course.entry(lab)
-        return grading.feedback(self.layout, lab, self.students)
-
-    def marks(self, lab: str | None = None) -> tuple[Mark, ...]:
-        """Return the marks of the gradebook, of one lab or of all that were released."""
-        from fpgaclass.classroom.nbgrader_course import read_marks
-
-        if lab is not None:
-            self.course.entry(lab)
-        labs = [lab] if lab else [one.name for one in self.course.labs if one.released]
-        return read_marks(self.layout, labs, self.students)
-
-    def extend(self, lab: str, student: str, by: timedelta) -> None:
-        """Give a student more time for a lab; it counts from the next grading on."""
-        from fpgaclass.classroom.gradebook import gradebook_url, open_writer
-
-        self.course.entry(lab)
-        if student not in self.students:
-            step = f"students: {', '.join(self.students)}"
-            raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
-        with open_writer(gradebook_url(self.layout.course), self.layout.course_id, lab) as book:
-            book.extend(student, by)
-
     def reset_password(self, user: str) -> Login:
         """Give a user a new password."""
         return reset_password(self.layout, user)
-
-    def _ensure_folders(self) -> None:
-        ensure_state(self.layout.state)
-        ensure_private(self.layout.hub)
-        for folder in (self.layout.course, self.layout.release):
-            folder.mkdir(parents=True, exist_ok=True)
 
     def _ensure_roster(self) -> tuple[Login, ...]:
         return ensure_roster(self.layout, self.course.students, self.course.instructors)
@@ -289,53 +198,14 @@ class Classroom:
     def _stay(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for Ctrl-C, for a signal or for the hub's end; then leave nothing behind."""
         ours = False
-        with _signals_raise():
+        with signals_raise():
             try:
                 say(f"Stop it with Ctrl-C here, or with `{command('down')}` in another terminal.")
                 process.wait()
             except KeyboardInterrupt:
                 ours = True
-        with stage("stop the class"), _signals_wait():
+        with stage("stop the class"), signals_wait():
             self.down()
         if not ours and process.returncode:
             warn(f"the hub ended by itself; its last lines are in {self.layout.hub_log}")
         say("The class is down. Everybody's work is kept.")
-
-
-def check_packages() -> None:
-    """Check that what a class needs is installed.
-
-    Raises:
-        ToolMissingError: a package is missing.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ToolMissingError(
-            f"the class needs {', '.join(missing)}", next_step="pip install 'fpgaclass[classroom]'"
-        )
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Treat a closed terminal and a polite kill like Ctrl-C while the block runs."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    old = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, old, strict=True):
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Keep an impatient second Ctrl-C from leaving half of the class running."""
-    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, old)

@@ -20,9 +20,12 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
+from fpgaclass.classroom.contest import write_figures
+from fpgaclass.classroom.lateness import Late, granted, read_grants, settle, write_grant
+from fpgaclass.classroom.points import new_notebook, write_points
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import LatePolicy
-from fpgaclass.engine import auto_comment, auto_score
+from fpgaclass.engine import SourceCell
 
 URL_VARIABLE = "FPGACLASS_GRADEBOOK"
 """The gradebook's database, as SQLAlchemy writes it; without it, gradebook.db in the course folder."""
@@ -46,17 +49,6 @@ class Graded:
     digest: str
     note: str
     times: int
-
-
-@dataclass(frozen=True)
-class SourceCell:
-    """A cell that nbgrader knows, as it was released, hidden tests included."""
-
-    name: str
-    kind: str
-    locked: bool
-    source: str
-    checksum: str
 
 
 @dataclass(frozen=True)
@@ -123,11 +115,7 @@ class Writer:
         for row in db.execute(cells):
             self._cells[names[row.notebook_id]].append((row.id, row.name, row.type))
         self._known = set(db.scalars(sql.select(tables.student.c.id)))
-        here = (tables.extensions.c.course == self._course) & (tables.extensions.c.lab == self._lab)
-        self._granted = {
-            row.student: timedelta(seconds=row.seconds)
-            for row in db.execute(sql.select(tables.extensions).where(here))
-        }
+        self._grants = read_grants(db, self._course, self._lab)
 
     @property
     def notebooks(self) -> tuple[str, ...]:
@@ -146,20 +134,27 @@ class Writer:
             }
 
     def extend(self, student: str, by: timedelta) -> None:
-        """Give a student more time for the lab, from its deadline on; zero takes it back.
-
-        It holds from the next grading on, for what was submitted before and after.
-        """
-        values = {"course": self._course, "lab": self._lab, "student": student}
-        mine = sql.and_(*(tables.extensions.c[key] == value for key, value in values.items()))
+        """Give a student, or `EVERYBODY`, more time for the lab, from its deadline on; zero takes it back."""
         with self._engine.begin() as db:
-            db.execute(sql.delete(tables.extensions).where(mine))
-            db.execute(sql.insert(tables.extensions).values(**values, seconds=int(by.total_seconds())))
-        self._granted[student] = by
+            write_grant(db, self._course, self._lab, student, by)
+        self._grants[student] = by
 
     def extension(self, student: str) -> timedelta:
         """Return how much more time a student has."""
-        return self._granted.get(student, timedelta())
+        return granted(self._grants, student) or timedelta()
+
+    def settle(self, late: Late, student: str | None = None) -> tuple[str, ...]:
+        """Make the penalties follow the extensions and the rules; return the students whose penalty changed.
+
+        Raises:
+            ClassroomError: the gradebook cannot be written.
+        """
+        only = None if student is None else (student,)
+        try:
+            with self._engine.begin() as db:
+                return settle(db, self._assignment, self.due, self._grants, late, only=only)
+        except sql.exc.SQLAlchemyError as trouble:
+            raise unusable(str(self._engine.url.render_as_string()), trouble) from trouble
 
     def graded(self) -> dict[str, Graded]:
         """Return what the ledger says of the lab: student -> what was graded."""
@@ -183,91 +178,43 @@ class Writer:
             raise unusable(str(self._engine.url.render_as_string()), trouble) from trouble
 
     def _write(self, db: Any, entry: Entry) -> None:
-        student, submitted = entry.student, entry.submitted
+        student = entry.student
         if student not in self._known:
             db.execute(sql.insert(tables.student).values(id=student))
             self._known.add(student)
-        number, extension = self._submission(db, student, submitted)
-        mine = sql.select(tables.submitted_notebook).where(
-            tables.submitted_notebook.c.assignment_id == number
+        number = self._submission(db, student, entry.submitted)
+        mine = tables.submitted_notebook.c.assignment_id == number
+        rows = {
+            row.notebook_id: row.id for row in db.execute(sql.select(tables.submitted_notebook).where(mine))
+        }
+        for name, notebook in self._notebooks.items():
+            cells = self._cells[name]
+            row = rows.get(notebook) or new_notebook(db, number, notebook, cells)
+            write_points(db, row, cells, entry.notebooks.get(name))
+        write_figures(db, (self._course, self._lab, student), entry.notebooks.values())
+        handed_in = [(student, self._notebooks[name]) for name in entry.notebooks]
+        settle(
+            db,
+            self._assignment,
+            self.due,
+            self._grants,
+            lambda _: entry.late,
+            only=(student,),
+            handed_in=handed_in,
         )
-        rows = {row.notebook_id: row.id for row in db.execute(mine)}
-        seconds = 0.0
-        if submitted and self.due:
-            seconds = max(0.0, (submitted - self.due - (extension or timedelta())).total_seconds())
-        for name, notebook_id in self._notebooks.items():
-            row = rows.get(notebook_id) or self._new_notebook(db, number, notebook_id, name)
-            score = self._marks(db, row, name, entry.notebooks.get(name))
-            late = seconds > 0 and name in entry.notebooks
-            penalty = min(max(0.0, entry.late.penalty(score, seconds)), score) if late else None
-            change = sql.update(tables.submitted_notebook).where(tables.submitted_notebook.c.id == row)
-            db.execute(change.values(late_submission_penalty=penalty))
 
-    def _submission(self, db: Any, student: str, submitted: datetime | None) -> tuple[str, timedelta | None]:
+    def _submission(self, db: Any, student: str, submitted: datetime | None) -> str:
         mine = (tables.submitted.c.assignment_id == self._assignment) & (
             tables.submitted.c.student_id == student
         )
-        row = db.execute(sql.select(tables.submitted.c.id, tables.submitted.c.extension).where(mine)).first()
+        row = db.execute(sql.select(tables.submitted.c.id).where(mine)).first()
         if row is not None:
-            extension = self._granted.get(student, row.extension)
-            values = {"timestamp": submitted, "extension": extension}
-            db.execute(sql.update(tables.submitted).where(mine).values(**values))
-            return row.id, extension
+            db.execute(sql.update(tables.submitted).where(mine).values(timestamp=submitted))
+            return str(row.id)
         number = uuid.uuid4().hex
         values = {"id": number, "assignment_id": self._assignment, "student_id": student}
-        extension = self._granted.get(student)
-        db.execute(sql.insert(tables.submitted).values(**values, timestamp=submitted, extension=extension))
-        return number, extension
-
-    def _new_notebook(self, db: Any, submission: str, notebook_id: str, name: str) -> str:
-        number = uuid.uuid4().hex
-        values = {"id": number, "assignment_id": submission, "notebook_id": notebook_id, "flagged": False}
-        db.execute(sql.insert(tables.submitted_notebook).values(**values))
-        grades = [cell for cell, _, kind in self._cells[name] if kind in ("GradeCell", "TaskCell")]
-        comments = [cell for cell, _, kind in self._cells[name] if kind in ("SolutionCell", "TaskCell")]
-        if grades:
-            new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in grades]
-            db.execute(sql.insert(tables.grade), [one | {"needs_manual_grade": True} for one in new])
-        if comments:
-            new = [{"id": uuid.uuid4().hex, "cell_id": cell, "notebook_id": number} for cell in comments]
-            db.execute(sql.insert(tables.comment), new)
+        db.execute(sql.insert(tables.submitted).values(**values, timestamp=submitted))
         return number
-
-    def _marks(self, db: Any, row: str, name: str, notebook: dict[str, Any] | None) -> float:
-        """Write the points and comments of a notebook, and return its score with what a person gave."""
-        cells = {
-            cell["metadata"]["nbgrader"]["grade_id"]: cell
-            for cell in (notebook or {"cells": ()})["cells"]
-            if "nbgrader" in cell["metadata"]
-        }
-        names = {number: (cell, kind) for number, cell, kind in self._cells[name]}
-        total, grades, comments = 0.0, [], []
-        for grade in db.execute(sql.select(tables.grade).where(tables.grade.c.notebook_id == row)):
-            cell_name, kind = names[grade.cell_id]
-            cell, score, waits = cells.get(cell_name), grade.auto_score, bool(grade.needs_manual_grade)
-            if notebook is None or (cell is None and kind == "GradeCell"):
-                score, waits = 0.0, False
-            elif cell is not None and cell["metadata"]["nbgrader"].get("grade"):
-                score = auto_score(cell)
-                waits = grade.manual_score is not None or score is None
-            grades.append({"row": grade.id, "score": score, "waits": waits})
-            best = grade.manual_score if grade.manual_score is not None else score
-            total += 0.0 if best is None else best + (grade.extra_credit or 0.0)
-        for comment in db.execute(sql.select(tables.comment).where(tables.comment.c.notebook_id == row)):
-            cell = cells.get(names[comment.cell_id][0])
-            if cell is not None:
-                comments.append({"row": comment.id, "text": auto_comment(cell)})
-        if grades:
-            change = sql.update(tables.grade).where(tables.grade.c.id == sql.bindparam("row"))
-            values: dict[str, Any] = {
-                "auto_score": sql.bindparam("score"),
-                "needs_manual_grade": sql.bindparam("waits"),
-            }
-            db.execute(change.values(**values), grades)
-        if comments:
-            change = sql.update(tables.comment).where(tables.comment.c.id == sql.bindparam("row"))
-            db.execute(change.values(auto_comment=sql.bindparam("text")), comments)
-        return total
 
     def _tick(self, db: Any, student: str, digest: str, note: str) -> None:
         here = (

@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook import gradebook_url, open_writer
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked
 from fpgaclass.classroom.marking import Marked, Settings
@@ -173,6 +173,8 @@ def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ..
     if not graded:
         step = command("grade", lab)
         raise ClassroomError(f"no submission of {lab} has been graded yet", next_step=step)
+    with open_writer(gradebook_url(layout.course), layout.course_id, lab) as book:
+        book.settle(lambda name: late_policy(layout.course, lab, name))  # a person may have given points
     with nbgrader_api(layout) as api:
         for name in track(graded, f"feedback {lab}"):
             api_log(layout, api.generate_feedback(lab, name), f"the feedback for {name} was not written")

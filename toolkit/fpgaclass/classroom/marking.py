@@ -105,7 +105,9 @@ def mark(
     """
     settings = settings or Settings()
     with open_writer(url, course_id, lab) as book:
-        return _Marking(course, lab, book, late, settings).run(only)
+        marked = _Marking(course, lab, book, late, settings).run(only)
+        book.settle(late, only)
+        return marked
 
 
 class _Marking:
@@ -117,7 +119,7 @@ class _Marking:
         self._given = given_files(course, lab)
         parts: list[str | bytes] = [repr(master) for master in self._masters.values()]
         parts += [part for name, data in self._given.items() for part in (name, data)]
-        self._release = digest_of(*parts, environment_digest(), repr(book.due))
+        self._release = digest_of(*parts, environment_digest())
         self._marked: list[Marked] = []
 
     def run(self, only: str | None) -> tuple[Marked, ...]:
@@ -143,9 +145,8 @@ class _Marking:
 
     def _digest(self, folder: Path, student: str) -> str:
         paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        late = self._late(student).model_dump_json()
         parts = [part for path in paths for part in (str(path.relative_to(folder)), path)]
-        return digest_of(self._release, student, late, str(self._book.extension(student)), *parts)
+        return digest_of(self._release, student, *parts)
 
     def _restored(self, folder: Path, student: str, digest: str) -> _Submission | None:
         """Return a submission with its checks put back, or note why that cannot be."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from fpgaclass.classroom.gradebook import Writer
 from fpgaclass.core import ClassroomError
-from fpgaclass.engine import Master, MasterCell
+from fpgaclass.engine import Master, make_master, reference_texts
 
 
 def load_masters(course: Path, lab: str, book: Writer) -> tuple[Master, ...]:
@@ -36,43 +36,10 @@ def given_files(course: Path, lab: str) -> dict[str, bytes]:
 
 
 def _master(course: Path, lab: str, name: str, book: Writer) -> Master:
-    released = _read(course / "release" / lab / f"{name}.ipynb")
     source = course / "source" / lab / f"{name}.ipynb"
-    reference = {
-        _grading(cell)["grade_id"]: _text(cell)
-        for cell in (_read(source)["cells"] if source.is_file() else ())
-        if _grading(cell)
-    }
-    sources = book.sources(name)
-    cells = []
-    for cell in released["cells"]:
-        grading, known = _grading(cell), None
-        if grading:
-            known = sources.get(grading["grade_id"])
-        if known is None:
-            cells.append(MasterCell(cell["cell_type"], _text(cell), _text(cell), cell.get("id", "")))
-            continue
-        cells.append(
-            MasterCell(
-                kind=known.kind,
-                source=known.source,
-                shown=_text(cell),
-                cell_id=cell.get("id", ""),
-                grading=grading | {"checksum": known.checksum, "locked": known.locked},
-                reference=reference.get(known.name, ""),
-            )
-        )
-    return Master(name, tuple(cells), released.get("metadata", {}))
-
-
-def _grading(cell: dict[str, Any]) -> dict[str, Any]:
-    found = cell.get("metadata", {}).get("nbgrader") or {}
-    return dict(found) if found.get("grade_id") else {}
-
-
-def _text(cell: dict[str, Any]) -> str:
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
+    references = reference_texts(_read(source)) if source.is_file() else {}
+    released = _read(course / "release" / lab / f"{name}.ipynb")
+    return make_master(name, released, book.sources(name), references)
 
 
 def _read(path: Path) -> Any:

@@ -10,6 +10,7 @@ import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
 from fpgaclass.classroom.gradebook import unusable
+from fpgaclass.classroom.lateness import points_of
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,9 @@ def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
     for row in rows:
         old = found.get(row.student_id, Standing(0.0, 0.0, False, row.timestamp))
         found[row.student_id] = Standing(
-            old.score + sum(_points(grade) for grade in points[row.id]),
+            old.score + sum(points_of(grade) for grade in points[row.id]),
             old.penalty + (row.late_submission_penalty or 0.0),
             old.waits or any(grade.needs_manual_grade for grade in points[row.id]),
             row.timestamp,
         )
     return most, found
-
-
-def _points(grade: Any) -> float:
-    best = grade.manual_score if grade.manual_score is not None else grade.auto_score
-    return 0.0 if best is None else float(best + (grade.extra_credit or 0.0))

@@ -1,4 +1,4 @@
-"""The tables of nbgrader's gradebook (0.9) that grading reads and writes, and two of ours beside them."""
+"""The tables of nbgrader's gradebook (0.9) that grading reads and writes, and three of ours beside them."""
 
 from __future__ import annotations
 
@@ -52,4 +52,15 @@ extensions = sql.Table(
     sql.Column("lab", sql.String(128), primary_key=True),
     sql.Column("student", sql.String(128), primary_key=True),
     sql.Column("seconds", sql.Integer, nullable=False),
+)
+figures = sql.Table(
+    "fpgaclass_figures",
+    ledger.metadata,
+    sql.Column("course", sql.String(128), primary_key=True),
+    sql.Column("lab", sql.String(128), primary_key=True),
+    sql.Column("student", sql.String(128), primary_key=True),
+    sql.Column("name", sql.String(128), primary_key=True),
+    sql.Column("value", sql.Float, nullable=False),
+    sql.Column("unit", sql.String(64), nullable=False),
+    sql.Column("best", sql.String(16), nullable=False),
 )

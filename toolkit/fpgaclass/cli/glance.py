@@ -14,12 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgaclass import classroom
+from fpgaclass.cli import coursework
 from fpgaclass.cli.options import CoursePath, Json, State, find_class
 
 if TYPE_CHECKING:
     from fpgaclass.classroom.service.glance import Glance, LabView, Row
 
 app = typer.Typer(name="class", help="The people of the class.", no_args_is_help=True)
+for _verb in coursework.VERBS:
+    app.command()(_verb)
 
 _SIGNS = {
     "untouched": ("·", "dim"),
@@ -27,11 +30,6 @@ _SIGNS = {
     "failing": ("×", "yellow"),
     "stuck": ("!", "bold red"),
 }
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `status` a verb of its own, also while it is the only one."""
 
 
 @app.command()

@@ -40,9 +40,12 @@ def extend(
     course: CoursePath = None,
     state: State = None,
 ) -> None:
-    """Give a student more time for a lab; it counts from the next grading on."""
-    Classroom(Course.load(find_class(course, state)), state).extend(lab, student, timedelta(days=days))
+    """Give a student more time for a lab; marks that are there follow at once."""
+    found = Classroom(Course.load(find_class(course, state)), state)
+    changed = found.extend(lab, student, timedelta(days=days))
     print(f"{student} has {days:g} days more for {lab}")
+    if changed:
+        print("the penalty for lateness changed")
 
 
 VERBS = (export, extend)

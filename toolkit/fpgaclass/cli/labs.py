@@ -23,13 +23,16 @@ def gate(
         str, typer.Option(help="Only runs whose name fits, such as 'solution' or 'cut/*'.")
     ] = "*",
     whole: Annotated[bool, typer.Option("--whole", help="Wrong answers in the whole notebook.")] = False,
+    jailed: Annotated[
+        bool, typer.Option("--jailed", help="In the jail, as submissions run; nothing is found in a cache.")
+    ] = False,
     course: CoursePath = None,
     as_json: Json = False,
 ) -> None:
-    """Prove by real autograding that a lab's checks pass what is right and nothing else."""
+    """Prove by real grading that a lab's checks pass what is right and nothing else."""
     labs = Course.load(find_course(course))
     wanted = [entry.name for entry in labs.labs if lab in (None, entry.name)]
-    reports = [run_gate(labs.lab(name), jobs=jobs, only=only, whole=whole) for name in wanted]
+    reports = [run_gate(labs.lab(name), jobs=jobs, only=only, whole=whole, jailed=jailed) for name in wanted]
     if not reports:
         labs.entry(lab or "")
     if as_json:

@@ -1,20 +1,18 @@
-"""The gate: proof, by nbgrader's own autograding, that a lab's checks pass what is right and nothing else."""
+"""The gate: proof, by the engine that grades a class, that a lab's checks pass what is right and no more."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from typing import Any
 
-from fpgaclass.core import UsageError, say
-from fpgaclass.course._autograde import Job, Marks, autograde
+from fpgaclass.core import CourseError, UsageError, say
+from fpgaclass.course._marks import Marks, job, marks, master_of, sheet
 from fpgaclass.course._trials import Trial, TrialNotebook, trial_notebooks, whole_notebook
 from fpgaclass.course.lab import Lab
-from fpgaclass.course.notebook import source_notebook
+from fpgaclass.course.release import given_files
+from fpgaclass.engine import run_jobs
 
 _BY_ASSERT = ("AssertionError", "CheckError")
 
@@ -31,8 +29,7 @@ class GateRun:
         ok: it proves what it should.
         reason: why not, else empty.
         said: what the student reads at the first check that fails.
-        seconds: measured, of the autograding of its notebook with the start of the kernel; wrong answers of
-            one task share a notebook.
+        seconds: measured, of running its notebook; wrong answers of one task share a notebook.
         slowest: (cell id, seconds) of the three cells that took longest, measured.
     """
 
@@ -92,10 +89,11 @@ def gate(
     whole: bool = False,
     only: str = "*",
     cell_seconds: int = 600,
+    jailed: bool = False,
 ) -> GateReport:
     """Grade the solution, the blank and every wrong answer of a lab, and say whether the checks check.
 
-    All are released, submitted and autograded by nbgrader in temporary courses, with real kernels. The wrong
+    All are released by nbgrader's own steps, and run and marked by the engine that grades classes. The wrong
     answers of a task share one shorter notebook, see docs/decisions/lab_gate.md.
 
     Args:
@@ -104,9 +102,11 @@ def gate(
         whole: run each wrong answer alone, in the whole notebook.
         only: try those whose name fits, such as ``"solution"`` or ``"bending/*"``.
         cell_seconds: no cell may run longer.
+        jailed: run them in the jail, as submissions are. A lab's author is trusted, so that otherwise its
+            notebooks may find the networks and the firmware that an earlier one trained and built.
 
     Raises:
-        CourseError: nbgrader could not run a notebook to its end.
+        CourseError: nbgrader refuses the lab, or the machine could not run a notebook.
         UsageError: nothing fits ``only``, or ``jobs`` is not positive.
     """
     if jobs < 1:
@@ -119,13 +119,13 @@ def gate(
     wrongs = [wrong for wrong in lab.of("wrong") if f"{wrong.belongs}/{wrong.name}" in wanted]
     notebooks = [notebook for notebook in every if notebook.trials[0].name in wanted]
     notebooks += trial_notebooks(lab, wrongs, whole=whole)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    modules = master_of(lab, every[0]).modules  # of the whole lab: all notebooks are forks of one warm kernel
     runs: dict[str, GateRun] = {}
     while notebooks:
         alone: list[TrialNotebook] = []
-        for notebook, marks in _autograded(lab, notebooks, jobs, cell_seconds, threads):
+        for notebook, found in _graded(lab, notebooks, modules, jobs, cell_seconds, jailed=jailed):
             control = next((trial for trial in notebook.trials if trial.kind == "control"), None)
-            if control and _score(control, marks) != control.needed:
+            if control and _score(control, found) != control.needed:
                 task = control.checks[0].belongs
                 say(f"  {lab.name}: an answer to '{task}' disturbs the next, so each runs alone")
                 mine = [trial.wrong for trial in notebook.trials if trial.wrong]
@@ -133,55 +133,47 @@ def gate(
                 continue
             for trial in notebook.trials:
                 if trial.kind != "control":
-                    runs[trial.name] = run = _judge(notebook, trial, marks)
+                    runs[trial.name] = run = _judge(notebook, trial, found)
                     verdict = f"{'ok    ' if run.ok else 'FAILED'} {len(runs)}/{len(wanted)} {lab.name}"
                     say(f"  {verdict} {run.name}: {run.score:g} of {run.of:g} (notebook {run.seconds:g} s)")
         notebooks = alone
     return GateReport(lab.name, tuple(runs[name] for name in wanted), whole)
 
 
-def _autograded(
-    lab: Lab, notebooks: Sequence[TrialNotebook], jobs: int, cell_seconds: int, threads: int
+def _graded(
+    lab: Lab,
+    notebooks: Sequence[TrialNotebook],
+    modules: tuple[str, ...],
+    jobs: int,
+    cell_seconds: int,
+    *,
+    jailed: bool,
 ) -> Iterator[tuple[TrialNotebook, Marks]]:
-    """Yield what nbgrader found, in the order in which the notebooks are done."""
-    work = [_job(lab, notebook, cell_seconds, threads) for notebook in notebooks]
-    if jobs == 1 or len(work) == 1:
-        for notebook, job in zip(notebooks, work, strict=True):
-            yield notebook, autograde(job)
-        return
-    # Spawned and not forked: nbgrader changes the working directory, and forks of threads hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(work)), mp_context=context) as pool:
-        try:
-            # The first one alone: it trains and builds what the others then find in the cache.
-            yield notebooks[0], pool.submit(autograde, work[0]).result()
-            waiting = {
-                pool.submit(autograde, job): one for one, job in zip(notebooks[1:], work[1:], strict=True)
-            }
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    """Yield what each notebook gets, in the order in which they are done."""
+    given = given_files(lab)
+    sheets = [sheet(lab, notebook) for notebook in notebooks]
+    work = [(n, job(one, modules, given, cell_seconds, jailed=jailed)) for n, one in enumerate(sheets)]
+    # The first one alone: it trains and builds what the others then find in the cache.
+    for part, at_once in ((work[:1], 1), (work[1:], jobs)):
+        for batch in run_jobs(part, at_once=at_once):
+            for n, outcome in batch:
+                if outcome.trouble and not outcome.cells:
+                    raise CourseError(
+                        f"the machine could not run the notebook: {outcome.trouble}", where=str(lab.path)
+                    )
+                yield notebooks[n], marks(sheets[n], outcome)
 
 
-def _job(lab: Lab, notebook: TrialNotebook, cell_seconds: int, threads: int) -> Job:
-    import nbformat
-
-    source = nbformat.writes(source_notebook(replace(lab, cells=notebook.cells)))
-    return Job(lab, source, notebook.answers, cell_seconds, threads)
+def _score(trial: Trial, found: Marks) -> float:
+    return sum(found.scores.get(check.grade_id, 0.0) for check in trial.checks)
 
 
-def _score(trial: Trial, marks: Marks) -> float:
-    return sum(marks.scores.get(check.grade_id, 0.0) for check in trial.checks)
-
-
-def _judge(notebook: TrialNotebook, trial: Trial, marks: Marks) -> GateRun:
-    """Compare what nbgrader found with what the answer has to show."""
+def _judge(notebook: TrialNotebook, trial: Trial, found: Marks) -> GateRun:
+    """Compare what grading found with what the answer has to show."""
     checks = [check.grade_id for check in trial.checks]
-    failed = [(cell, name, text) for cell, name, text in marks.raised if cell in checks]
-    untold = [check for check in marks.unproved if check in checks and marks.scores.get(check)]
-    score = _score(trial, marks)
+    failed = [(cell, name, text) for cell, name, text in found.raised if cell in checks]
+    untold = [check for check in found.unproved if check in checks and found.scores.get(check)]
+    score = _score(trial, found)
     if untold:
         reason = f"{', '.join(untold)} gave marks without running to the end"
     elif trial.kind == "blank":
@@ -189,7 +181,7 @@ def _judge(notebook: TrialNotebook, trial: Trial, marks: Marks) -> GateRun:
     elif trial.kind == "wrong":
         reason = _not_wrong_enough(trial, score, failed)
     else:
-        reason = _not_right_enough(notebook, trial, marks, score)
+        reason = _not_right_enough(notebook, trial, found, score)
     return GateRun(
         name=trial.name,
         score=score,
@@ -198,23 +190,25 @@ def _judge(notebook: TrialNotebook, trial: Trial, marks: Marks) -> GateRun:
         ok=not reason,
         reason=reason,
         said=failed[0][2] if failed else "",
-        seconds=round(marks.seconds, 1),
-        slowest=tuple((cell, round(seconds, 1)) for cell, seconds in marks.slowest),
+        seconds=round(found.seconds, 1),
+        slowest=tuple((cell, round(seconds, 1)) for cell, seconds in found.slowest),
     )
 
 
-def _not_right_enough(notebook: TrialNotebook, trial: Trial, marks: Marks, score: float) -> str:
+def _not_right_enough(notebook: TrialNotebook, trial: Trial, found: Marks, score: float) -> str:
     """Return why a solution does not show what it should, or nothing."""
-    if marks.raised:
-        cell, name, text = marks.raised[0]
+    if found.gone:
+        return f"the solution does not run to its end: {found.gone}"
+    if found.raised:
+        cell, name, text = found.raised[0]
         return f"the solution raises in {cell}: {name}: {text[:200]}"
-    if marks.noisy:
-        return f"the solution writes to stderr in {', '.join(marks.noisy)}, and nbgrader gives that zero"
+    if found.noisy:
+        return f"the solution writes to stderr in {', '.join(found.noisy)}, and that gives zero"
     if score != trial.needed:
         return f"the solution gets {score:g} of {trial.needed:g}"
     answers = {cell.grade_id for cell in notebook.cells if cell.role == "answer"}
-    if set(marks.waiting) != answers:
-        return f"{', '.join(sorted(answers ^ set(marks.waiting)))} should wait for a person, and nothing else"
+    if set(found.waiting) != answers:
+        return f"{', '.join(sorted(answers ^ set(found.waiting)))} should wait for a person, and nothing else"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,24 +61,52 @@ def source_notebook(lab: Lab, keep: Callable[[LabCell], bool] = lambda _: True) 
     return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
+@dataclass(frozen=True)
+class ReleasedNotebook:
+    """What nbgrader makes of a lab; each an ``NotebookNode``.
+
+    Attributes:
+        source: the instructor's, with solutions and hidden tests.
+        kept: what the gradebook keeps, and grading puts back: hidden tests, and no solutions.
+        shown: what students get.
+    """
+
+    source: Any
+    kept: Any
+    shown: Any
+
+
+def released_notebook(lab: Lab) -> ReleasedNotebook:
+    """Release a lab without a gradebook: nbgrader's own preprocessors on the source.
+
+    Raises:
+        CourseError: nbgrader refuses the lab.
+    """
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.preprocessors import SaveCells
+
+    source = source_notebook(lab)
+    notebook, kept, resources = deepcopy(source), source, dict[str, Any]()
+    try:
+        for preprocessor in GenerateAssignment.preprocessors.default():
+            if preprocessor is SaveCells:  # it writes to a gradebook, and there is none here
+                kept = deepcopy(notebook)
+            else:
+                notebook, resources = preprocessor().preprocess(notebook, resources)
+    except Exception as trouble:
+        raise CourseError(f"nbgrader refuses the lab: {trouble}", where=str(lab.path)) from trouble
+    return ReleasedNotebook(source, kept, notebook)
+
+
 def student_notebook(lab: Lab) -> str:
-    """Return the text of the notebook that a student gets: nbgrader's own preprocessors on the source.
+    """Return the text of the notebook that a student gets.
 
     Raises:
         CourseError: nbgrader refuses the lab.
     """
     import nbformat
-    from nbgrader.converters import GenerateAssignment
-    from nbgrader.preprocessors import SaveCells
 
-    notebook, resources = source_notebook(lab), dict[str, Any]()
-    try:
-        for preprocessor in GenerateAssignment.preprocessors.default():
-            if preprocessor is not SaveCells:  # it writes to a gradebook, and there is none here
-                notebook, resources = preprocessor().preprocess(notebook, resources)
-    except Exception as trouble:
-        raise CourseError(f"nbgrader refuses the lab: {trouble}", where=str(lab.path)) from trouble
-    return str(nbformat.writes(notebook)) + "\n"
+    return str(nbformat.writes(released_notebook(lab).shown)) + "\n"
 
 
 def student_path(lab: Lab) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from fpgaclass.course.definition import Course
@@ -39,12 +39,24 @@ def ensure_source(lab: Lab, root: Path) -> Path:
 
     folder = root / "source" / lab.name
     folder.mkdir(parents=True, exist_ok=True)
-    ensure_files(lab, folder)
+    for name, data in given_files(lab).items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     path = folder / f"{lab.name}.ipynb"
     path.write_text(nbformat.writes(source_notebook(lab)) + "\n", encoding="utf-8")
     return path
 
 
-def ensure_files(lab: Lab, folder: Path) -> None:
-    """Copy what a lab needs beside its notebook (pictures, data), without lab.py and notebooks."""
-    shutil.copytree(lab.path.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_OURS))
+def given_files(lab: Lab) -> dict[str, bytes]:
+    """Return what a lab needs beside its notebook (pictures, data), without lab.py and notebooks."""
+    folder = lab.path.parent
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(fnmatch(part, own) for part in _parts(path, folder) for own in _OURS)
+    }
+
+
+def _parts(path: Path, folder: Path) -> tuple[str, ...]:
+    return path.relative_to(folder).parts

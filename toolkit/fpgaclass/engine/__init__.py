@@ -1,9 +1,10 @@
 """What runs code that nobody has read: the jail, warm kernels in it, and checks in a clean process."""
 
 from fpgaclass.engine.job import Cell, CellOutcome, Job, Outcome
+from fpgaclass.engine.masters import SourceCell, make_master, reference_texts
 from fpgaclass.engine.parent import EngineError, WarmParent
 from fpgaclass.engine.pools import run_jobs
-from fpgaclass.engine.restore import Master, MasterCell, Restored, UnreadableError, restore
+from fpgaclass.engine.restore import Master, MasterCell, Restored, UnreadableError, read_cells, restore
 from fpgaclass.engine.rules import auto_comment, auto_score, graft
 from fpgaclass.engine.runner import cool_down, execute, execute_job, warm_up
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person, find_jail
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "Person",
     "Restored",
+    "SourceCell",
     "UnreadableError",
     "WarmParent",
     "auto_comment",
@@ -30,6 +32,9 @@ __all__ = [
     "execute_job",
     "find_jail",
     "graft",
+    "make_master",
+    "read_cells",
+    "reference_texts",
     "restore",
     "run_jobs",
     "warm_up",

@@ -96,6 +96,8 @@ class CellOutcome:
         outputs: as nbformat has them.
         count: its execution count, if it ran.
         seconds: measured.
+        line: of a check that failed, the line of it, from 1.
+        figures: what a check put on the leaderboard, see `fpgaclass.lab.contest`.
     """
 
     n: int
@@ -103,6 +105,8 @@ class CellOutcome:
     outputs: tuple[dict[str, Any], ...]
     count: int | None
     seconds: float
+    line: int | None = None
+    figures: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,5 +135,8 @@ class Outcome:
     def from_bytes(cls, data: bytes) -> Outcome:
         """Return the outcome of `to_bytes`."""
         found = json.loads(data)
-        cells = tuple(CellOutcome(**cell | {"outputs": tuple(cell["outputs"])}) for cell in found["cells"])
+        cells = tuple(
+            CellOutcome(**cell | {key: tuple(cell[key]) for key in ("outputs", "figures")})
+            for cell in found["cells"]
+        )
         return cls(**found | {"cells": cells})

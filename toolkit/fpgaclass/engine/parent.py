@@ -181,6 +181,8 @@ class _Watched:
                         outputs=tuple(event["outputs"]),
                         count=event["count"],
                         seconds=event["seconds"],
+                        line=event.get("line"),
+                        figures=tuple(event.get("figures", ())),
                     )
                 )
             else:

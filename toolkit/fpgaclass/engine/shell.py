@@ -145,7 +145,11 @@ class CellShell(InteractiveShell):
     def enable_gui(self, gui: Any = None) -> None:
         """Notebooks have no window; `%matplotlib inline` asks for none."""
 
+    failed_line: int | None = None
+    """The line of the cell that ran last at which it raised an error."""
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        self.failed_line = _line_of(evalue)
         self.recorder.add(
             {
                 "output_type": "error",
@@ -165,7 +169,7 @@ class CellShell(InteractiveShell):
         Returns:
             (whether it ran to its end without an error, its outputs, its execution count).
         """
-        self.recorder = Recorder(limit)
+        self.recorder, self.failed_line = Recorder(limit), None
         count = self.execution_count
         result = self.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
         outputs = self.take()
@@ -227,6 +231,17 @@ def _spilled(number: int) -> str:
     except OSError:  # closed by the code, or no file any more
         return ""
     return data.decode(errors="replace")
+
+
+def _line_of(error: Any) -> int | None:
+    """Return the line at which a cell, and not what it called, raised an error."""
+    trace = getattr(error, "__traceback__", None)
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_name in ("<module>", "<cell line: 1>") and "ipython-input" in code.co_filename:
+            return int(trace.tb_lineno)
+        trace = trace.tb_next
+    return None
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
+from fpgaclass.classroom.exchange.doors import is_open, set_open
 from fpgaclass.classroom.exchange.errors import RefusedError
 from fpgaclass.classroom.exchange.store import Receipt, Store
 from fpgaclass.classroom.exchange.trees import Tree, check_tree
@@ -97,10 +98,23 @@ class Desk:
             raise RefusedError(403, "only a member of the course can submit")
         if lab not in self.store.labs(course):
             raise RefusedError(404, f"Assignment not found: {lab}")
+        if not is_open(self.store, course, lab, self.user):
+            step = "ask your instructor, who can open it again"
+            raise RefusedError(403, f"{lab} is closed: it takes no more submissions", next_step=step)
         plain = {path: data for path, data in check_tree(tree).items() if path not in _THE_SERVERS}
         if not plain:
             raise RefusedError(400, "there is nothing in the folder to submit")
         return self.store.submit(course, lab, self.user, plain)
+
+    def set_open(self, course: str, lab: str, student: str | None, is_open: bool) -> None:
+        """Open or close a lab for a student, or for everybody (None)."""
+        self._allow(course, instructors_only=True)
+        set_open(self.store, course, lab, student, is_open)
+
+    def open_for(self, course: str, lab: str, student: str) -> bool:
+        """Return whether a lab takes a student's submissions."""
+        self._allow(course, own=student)
+        return is_open(self.store, course, lab, student)
 
     def receipts(self, course: str, lab: str, student: str | None = None) -> list[Receipt]:
         """Return the receipts of a lab, oldest first; everybody's for instructors."""

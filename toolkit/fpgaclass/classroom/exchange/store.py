@@ -97,6 +97,10 @@ class Store:
         """Close all connections."""
         self.engine.dispose()
 
+    def writing(self) -> Any:
+        """Begin a transaction that writes."""
+        return self._writer.begin()
+
     def labs(self, course: str) -> list[str]:
         """Return the released labs, sorted."""
         with self.engine.connect() as db:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 metadata = MetaData()
 
@@ -55,4 +66,13 @@ feedback = Table(
     Column("submission", ForeignKey("submissions.id"), primary_key=True),
     Column("tree", String(32), nullable=False),
     Column("at", DateTime, nullable=False),
+)
+
+doors = Table(
+    "doors",
+    metadata,
+    Column("course", String(64), primary_key=True),
+    Column("lab", String(64), primary_key=True),
+    Column("student", String(64), primary_key=True),
+    Column("open", Boolean, nullable=False),
 )

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fpgaclass.classroom.nbgrader_course import configure
+from fpgaclass.classroom.nbgrader_settings import configure
 
 configure(
     get_config(),  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,117 @@
+"""Deadlines that move, doors that close, and what reaches whom: without a hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fpgaclass.classroom import Classroom
+from fpgaclass.classroom.exchange import RefusedError, open_desk
+from fpgaclass.cli.app import app
+from fpgaclass.core import ClassroomError, UsageError
+
+LAB = "01_square"
+Submit = Callable[..., Any]
+LATE = datetime(2100, 1, 1, 12, tzinfo=UTC)  # half a day after the deadline: half of the mark
+
+
+def _marks(classroom: Classroom) -> dict[str, tuple[float | None, float]]:
+    return {mark.student: (mark.score, mark.penalty) for mark in classroom.marks(LAB)}
+
+
+def _class(classroom: Classroom, *words: str) -> str:
+    where = ["--course", str(classroom.course.path), "--state", str(classroom.layout.state)]
+    # in a context of its own: a command remembers how it was called, for its hints
+    run = copy_context().run
+    done = run(CliRunner().invoke, app, [*words, *where], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_closed_lab_takes_nothing_until_it_is_opened_again(classroom: Classroom, submit: Submit) -> None:
+    """For everybody, and for one: who was ill may hand in when the others may not."""
+    submit("ada")
+    assert "closed for everybody" in _class(classroom, "class", "close", LAB)
+    with pytest.raises(RefusedError, match=r"01_square is closed.*Next: ask your instructor"):
+        submit("ada")
+    _class(classroom, "class", "reopen", LAB, "emmy")
+    submit("emmy")
+    with pytest.raises(RefusedError, match="is closed"):
+        submit("ada")
+    _class(classroom, "class", "reopen", LAB)
+    submit("ada")
+    _class(classroom, "class", "close", LAB, "hedy")
+    submit("ida")
+    with pytest.raises(RefusedError, match="is closed"):
+        submit("hedy")
+    with pytest.raises(RefusedError, match="Permission denied"):
+        open_desk(classroom.layout, "hedy").set_open("tiny101", LAB, "hedy", True)
+
+
+def test_marks_follow_a_deadline_that_moves(classroom: Classroom, submit: Submit) -> None:
+    """Nothing is graded again for it, and nobody has to remember to."""
+    for student in ("ada", "emmy", "hedy"):
+        submit(student, when=LATE)
+    classroom.grade(LAB)
+    assert _marks(classroom)["ada"] == (1.5, 1.5)
+    assert classroom.extend(LAB, "ada", timedelta(days=1)) == ("ada",)
+    assert _marks(classroom)["ada"] == (3, 0)
+    out = _class(classroom, "class", "reopen", LAB, "--until", "2100-01-02 12:00:00")
+    assert "the penalty for lateness changed for: emmy, hedy" in out
+    assert {student: _marks(classroom)[student] for student in ("ada", "emmy", "hedy")} == dict.fromkeys(
+        ("ada", "emmy", "hedy"), (3, 0)
+    )
+    with pytest.raises(UsageError, match="is due later than that"):
+        classroom.reopen(LAB, until=datetime(2099, 1, 1))
+    report = classroom.grade(LAB)
+    assert [mark.score for mark in report.marks[:3]] == [3, 3, 3]
+
+
+def test_lateness_may_cost_one_student_something_else(classroom: Classroom, submit: Submit) -> None:
+    """A doctor's letter is no matter for the whole class."""
+    for student in ("ada", "emmy"):
+        submit(student, when=LATE)
+    classroom.grade(LAB)
+    assert "per day 10" in _class(classroom, "class", "late", LAB, "ada", "--percent-per-day", "10")
+    assert _marks(classroom)["ada"] == (2.7, pytest.approx(0.3))
+    assert _marks(classroom)["emmy"] == (1.5, 1.5)
+    assert classroom.grade(LAB).marks[0].score == 2.7
+    _class(classroom, "class", "late", LAB, "ada", "--reset")
+    assert _marks(classroom)["ada"] == (1.5, 1.5)
+    with pytest.raises(ClassroomError, match="there is no student adda"):
+        classroom.set_late(LAB, "adda", {"percent_per_day": 0})
+
+
+def test_lateness_follows_what_a_person_gave(classroom: Classroom, submit: Submit) -> None:
+    """Half of the mark is half of the whole mark, with the points that were given by hand."""
+    from nbgrader.api import Gradebook
+
+    submit("ada", "def square(x):\n    return 3 * x", when=LATE)
+    classroom.grade(LAB)
+    assert _marks(classroom)["ada"] == (1, 1)
+    with Gradebook(f"sqlite:///{classroom.layout.course / 'gradebook.db'}", "tiny101") as book:
+        book.find_grade("check_square_sign", LAB, LAB, "ada").extra_credit = 2
+        book.db.commit()
+    classroom.feedback(LAB)
+    assert _marks(classroom)["ada"] == (2, 2)
+
+
+def test_similar_answers_are_shown_side_by_side(classroom: Classroom, submit: Submit, tmp_path: Any) -> None:
+    """The instructor reads them; the command only says where to look."""
+    long = "def square({0}):\n    total = 0\n    for {1} in range(abs({0})):\n        total += abs({0}) * 1\n"
+    long += "    if total != {0} * {0}:\n        raise ValueError(total)\n    return total"
+    submit("ada", long.format("x", "step"))
+    submit("emmy", long.format("number", "i"))
+    submit("hedy")
+    page = tmp_path / "similar.html"
+    told = json.loads(_class(classroom, "class", "similarity", LAB, "--out", str(page), "--json"))
+    assert [(pair["first"], pair["second"]) for pair in told["pairs"]] == [("ada", "emmy")]
+    assert told["too_short"] == ["hedy"]
+    assert "<mark>" in page.read_text()
+    assert "100%" in _class(classroom, "class", "similarity", LAB)
