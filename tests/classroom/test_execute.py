@@ -49,6 +49,27 @@ def test_a_server_of_a_class_with_jails_never_goes_without(
         find_jail.cache_clear()
 
 
+def test_a_button_that_cannot_work_says_so_in_one_line(
+    classroom: Classroom, submit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root runs the class, its servers cannot make jails of their own; a traceback helps nobody."""
+    submit("ada")
+    classroom.collect(LAB)
+    monkeypatch.setenv("FPGACLASS_SEAT", "jailed")
+    monkeypatch.setenv("FPGACLASS_NO_JAIL", "1")
+    find_jail.cache_clear()
+    try:
+        with nbgrader_api(classroom.layout) as api:
+            done = api.autograde(LAB, "ada")
+    finally:
+        find_jail.cache_clear()
+    assert done["success"] is False
+    assert done["log"].count("\n") == 0
+    assert f"Next: run `fpgaclass grade {LAB} --student ada` in a terminal" in done["log"]
+    assert "error" not in done, "the page would show a traceback"
+    assert not (classroom.layout.course / "autograded").exists()
+
+
 def test_without_a_jail_grading_refuses_unless_told(
     classroom: Classroom, submit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,31 @@ class JailedExporter(NotebookExporter):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
 
 
-def require_jail() -> None:
+def ensure_clear_button() -> None:
+    """Have the formgrader's button, where it cannot work, say so in one line and not in a traceback.
+
+    nbgrader has no hook there: what its Python interface returns is what the page shows.
+    """
+    from nbgrader.apps.api import NbGraderAPI
+
+    press = getattr(NbGraderAPI.autograde, "__wrapped__", NbGraderAPI.autograde)
+
+    @wraps(press)
+    def autograde(self: Any, assignment_id: str, student_id: str, *rest: Any, **more: Any) -> dict[str, Any]:
+        try:
+            require_jail(assignment_id, "--student", student_id)
+        except ClassroomError as refused:
+            return {"success": False, "log": str(refused)}
+        return dict(press(self, assignment_id, student_id, *rest, **more))
+
+    NbGraderAPI.autograde = autograde
+
+
+def require_jail(*words: str) -> None:
     """Check that students' code can be jailed here.
+
+    Args:
+        words: what to give to `fpgaclass grade` where it can be.
 
     Raises:
         ClassroomError: it cannot.
@@ -80,5 +105,6 @@ def require_jail() -> None:
     if isinstance(jail, NoJail):
         step = jail.next_step
         if os.environ.get(SEAT_VARIABLE) == "jailed":
-            step = "run `fpgaclass grade` in a terminal of the machine where `fpgaclass up` runs"
+            grade = shlex.join(["fpgaclass", "grade", *words])
+            step = f"run `{grade}` in a terminal of the machine where `fpgaclass up` runs"
         raise ClassroomError("students' code cannot be run safely from here", next_step=step)

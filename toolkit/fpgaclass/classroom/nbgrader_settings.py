@@ -22,6 +22,8 @@ def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None
         exchange: where it is, as `fpgaclass.classroom.exchange.open_exchange` reads it.
         timeout: seconds that one cell may run when it is graded.
     """
+    from fpgaclass.classroom.execute import ensure_clear_button
+
     c.CourseDirectory.root = str(course)
     c.CourseDirectory.course_id = course.name
     c.CourseDirectory.db_url = gradebook_url(course)
@@ -43,6 +45,7 @@ def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None
         "nbgrader.preprocessors.GetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
+    ensure_clear_button()
     _show_safely(c)
     if timeout:
         c.JailedExecute.timeout = timeout
