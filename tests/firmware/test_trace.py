@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fpgaclass.cli.app import app
 from fpgaclass.core import BuildError, InvalidInputError
-from fpgaclass.firmware import trace
+from fpgaclass.firmware import build, trace
 from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.layers import compare_layers, first_wrong_layer, locate
 from fpgaclass.firmware.models import canonical
@@ -96,6 +98,26 @@ def test_halving_finds_the_layer_of_a_tool_that_is_wrong(quantised_model: Any, e
     assert first_wrong_layer(quantised_model, tool, x) == "second"
     assert len(runs) <= 3
     assert first_wrong_layer(quantised_model, lambda part: exact_predict(part, x), x) is None
+
+
+def test_a_firmware_of_another_version_is_told_from_the_model(
+    quantised_model: Any, events: Any, tmp_path: Path
+) -> None:
+    """Trained on since the build: the first layer that changed is named, in Python and in a terminal."""
+    firmware = build(quantised_model, board="u250", name="small")
+    assert trace(quantised_model, events[:500], firmware=firmware).first_difference is None
+    changed = _wrong_in(quantised_model, "second")
+    different = trace(changed, events[:500], firmware=firmware).first_difference
+    assert different is not None
+    assert different.layer == "second"
+    model, file = tmp_path / "changed.keras", tmp_path / "events.npy"
+    changed.save(model)
+    np.save(file, events[:500])
+    words = ["firmware", "trace", str(model), str(file)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    done = CliRunner().invoke(app, [*words, "--firmware", str(firmware.folder)])
+    assert done.exit_code == 1
+    assert "layer 'second' is the first that differs" in done.stdout
 
 
 def test_plain_models_and_wrong_shapes(float_model: Any, events: Any) -> None:

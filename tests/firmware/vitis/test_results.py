@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -14,8 +15,16 @@ from typing import Any
 import pytest
 
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError, ToolMissingError
-from fpgaclass.firmware import Firmware, build, bundle, load_board, read_back
+from fpgaclass.firmware import Firmware, Resources, build, bundle, load_board, read_back
 from fpgaclass.firmware.vitis import build_with_vendor
+
+# The form of v++'s kernel_util_routed.rpt; the figures are made up.
+VPP_UTILIZATION = """
+| Name     | LUT            | LUTAsMem     | REG            | BRAM         | URAM     | DSP         |
++----------+----------------+--------------+----------------+--------------+----------+-------------+
+| Platform | 192064 [16.2%] | 17282 [2.9%] | 268446 [11.3%] |  314 [14.5%] |  20 [2%] |  10 [0.15%] |
+| krnl_rtl |   3412 [ 0.3%] |    80 [0.0%] |   4100 [ 0.2%] |  8.5 [ 0.4%] |   0 [0%] |   1 [0.01%] |
+"""
 
 
 @pytest.fixture
@@ -165,6 +174,23 @@ def test_changed_results_are_refused(card_firmware: Firmware, results: Path) -> 
 
     with pytest.raises(InvalidInputError, match="of another build"):
         read_back(card_firmware, _repack(results, another))
+
+
+def test_without_the_hook_s_report_that_of_vpp_counts(card_firmware: Firmware, results: Path) -> None:
+    """A v++ that runs no hook after routing still says what the kernel takes, though not where."""
+
+    def other(files: dict[str, bytes]) -> None:
+        text = VPP_UTILIZATION.encode()
+        lost, routed = ("reports/utilization_hierarchical.rpt", "reports/kernel_util_routed.rpt")
+        del files[f"results/{lost}"]
+        files[f"results/{routed}"] = text
+        sums = [line for line in files["results/SHA256SUMS"].decode().splitlines() if lost not in line]
+        sums.append(f"{hashlib.sha256(text).hexdigest()}  ./{routed}")
+        files["results/SHA256SUMS"] = "\n".join(sums).encode()
+
+    real = read_back(card_firmware, _repack(results, other))
+    assert real.report.network == Resources(lut=3412, ff=4100, dsp=1, bram=9)
+    assert real.report.cells_source == "vendor; shell within network"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,10 @@ def trace(
     model: Model,
     events: Annotated[Path, typer.Argument(help="Events as a NumPy file (.npy), one row an event.")],
     precision: Precision = "fixed<16,6>",
+    built: Annotated[
+        Path | None,
+        typer.Option("--firmware", help="Compare with this firmware, in place of the model's own logic."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare model and logic layer by layer, and count overflows, on events of yours."""
@@ -94,7 +98,8 @@ def trace(
         values = np.load(events, allow_pickle=False)
     except (OSError, ValueError) as bad:
         raise InvalidInputError(f"no events can be read: {bad}", where=str(events)) from bad
-    found = firmware.trace(_load(model), values, precision=precision)
+    other = None if built is None else firmware.Firmware.load(built)
+    found = firmware.trace(_load(model), values, precision=precision, firmware=other)
     print(json.dumps(asdict(found), indent=2) if as_json else found)
     if found.first_difference:
         raise typer.Exit(1)

@@ -34,6 +34,7 @@ from fpgaclass.firmware.report import VENDOR, Report
 from fpgaclass.firmware.vitis.project import FLOWS, FORMAT, PROJECT, SUMS, VendorProject, make_project
 from fpgaclass.firmware.vitis.reports import (
     read_csynth,
+    read_kernel_utilization,
     read_utilization,
     read_worst_slack,
     split_kernel,
@@ -219,11 +220,7 @@ def _check(results: Path, project: VendorProject) -> dict[str, Any]:
 
 def _report(open_report: Report, board: Board, reports: Path) -> Report:
     """Return the vendor's figures in our form."""
-    tables = [reports / "utilization_hierarchical.rpt", *sorted(reports.glob("*util*hier*.rpt"))]
-    kernel = "krnl_stream" if board.form == "zynq" else "krnl_rtl"
-    whole, network = split_kernel(
-        read_utilization(next((t for t in tables if t.is_file()), tables[0])), kernel, TOP
-    )
+    whole, network = _cells(reports, "krnl_stream" if board.form == "zynq" else "krnl_rtl")
     timing = [reports / "timing_summary.rpt", *sorted(reports.glob("*timing*.rpt"))]
     slack = read_worst_slack(next((t for t in timing if t.is_file()), timing[0]))
     period = 1e3 / board.clock_mhz
@@ -237,6 +234,22 @@ def _report(open_report: Report, board: Board, reports: Path) -> Report:
         clock_mhz=board.clock_mhz if slack >= 0 else round(1e3 / (period - slack), 1),
         clock_source=VENDOR,
     )
+
+
+def _cells(reports: Path, kernel: str) -> tuple[Resources, Resources | None]:
+    """Return what the kernel takes, and the network in it; v++'s own report knows the former alone."""
+    tables = [reports / "utilization_hierarchical.rpt", *sorted(reports.glob("*util*hier*.rpt"))]
+    table, routed = next((t for t in tables if t.is_file()), None), reports / "kernel_util_routed.rpt"
+    if table is not None or not routed.is_file():
+        return split_kernel(read_utilization(table or tables[0]), kernel, TOP)
+    kernels = read_kernel_utilization(routed)
+    if kernel not in kernels:
+        raise FirmwareError(
+            f"no {kernel} in the utilisation report",
+            where=str(routed),
+            next_step="see whether the tools ended well, and run the project again",
+        )
+    return kernels[kernel], None
 
 
 def _less(whole: Resources, part: Resources) -> Resources:
