@@ -160,6 +160,9 @@ def _fetch_feedback(student: Any) -> str:
     lab = {"course_id": COURSE, "assignment_id": LAB}
     listed = student.call("POST", "/assignments/fetch_feedback", json=lab)["value"]
     (submission,) = next(entry for entry in listed if entry["status"] == "submitted")["submissions"]
+    notebook = student.call("GET", f"/api/contents/{LAB}/{LAB}.ipynb")["content"]
+    kept = next(cell for cell in notebook["cells"] if cell["id"] == "task_square")
+    assert "3 * x" in kept["source"], "everybody's work is kept"
     folder = submission["local_feedback_path"]
     return str(student.call("GET", f"/api/contents/{folder}/{LAB}.html")["content"])
 

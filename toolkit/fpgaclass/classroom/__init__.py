@@ -39,7 +39,7 @@ def up(
     port: int = 8000,
     state: Path | str | None = None,
     foreground: bool = True,
-    idle_minutes: int = 0,
+    idle_minutes: float = 0,
 ) -> ClassStatus:
     """Bring up the class of a course.yaml; see `Classroom.up`."""
     return _classroom(course_path, state).up(port, foreground=foreground, idle_minutes=idle_minutes)

@@ -8,7 +8,7 @@ from typing import Any
 from jupyterhub.auth import Authenticator
 from traitlets import Any as AnyTrait
 
-from fpgaclass.classroom.roster import check_password, load_roster
+from fpgaclass.classroom.roster import check_password, load_everybody
 
 
 class RosterAuthenticator(Authenticator):  # type: ignore[misc]
@@ -18,7 +18,7 @@ class RosterAuthenticator(Authenticator):  # type: ignore[misc]
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:  # noqa: ARG002 - the hub's signature
         """Return the user's name, or None."""
-        users = load_roster(self.layout)
+        users = load_everybody(self.layout)
         # scrypt takes 50 ms of CPU: in a thread, so that thirty logins do not stop the hub
         check = asyncio.to_thread(check_password, users, data["username"], data["password"])
         user = await check

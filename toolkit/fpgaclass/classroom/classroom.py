@@ -11,10 +11,11 @@ from fpgaclass.classroom import server
 from fpgaclass.classroom.coursework import Coursework
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
+from fpgaclass.classroom.hosted import Hosted, check_hosted, ensure_hosted
 from fpgaclass.classroom.layout import LOCK, ensure_state, locked
 from fpgaclass.classroom.limits import find_limiter
 from fpgaclass.classroom.oidc import find_provider
-from fpgaclass.classroom.roster import Login, ensure_roster, load_roster, reset_password
+from fpgaclass.classroom.roster import Login, ensure_roster, load_everybody, reset_password
 from fpgaclass.classroom.seats import ensure_seat
 from fpgaclass.classroom.staying import check_packages, signals_raise, signals_wait
 from fpgaclass.core import say, stage, warn
@@ -67,8 +68,11 @@ class Classroom(Coursework):
         True
     """
 
-    def up(self, port: int = 8000, *, foreground: bool = True, idle_minutes: int = 0) -> ClassStatus:
+    def up(self, port: int = 8000, *, foreground: bool = True, idle_minutes: float = 0) -> ClassStatus:
         """Bring the class up: logins, labs released, hub started; what is there already is kept.
+
+        Courses brought up with the same state directory share one hub: people have one login and one home,
+        and all its courses come with whichever is brought up.
 
         Args:
             port: where people log in, on 127.0.0.1.
@@ -85,6 +89,7 @@ class Classroom(Coursework):
         check_packages()
         running = server.find_running(self.layout)
         if running:
+            check_hosted(self.layout, running.url)
             say(f"The class {self.course.course_id} is up already: {running.url}")
             if not running.url.endswith(f":{port}"):
                 say("It stays on that port; to move it, take the class down first.")
@@ -99,8 +104,6 @@ class Classroom(Coursework):
                 running, process = server.start(
                     self.layout,
                     port,
-                    course=self.course.path,
-                    title=self.course.title,
                     seats=self.course.seats,
                     idle_minutes=idle_minutes,
                     tied=foreground,
@@ -133,7 +136,8 @@ class Classroom(Coursework):
         with stage("folders and logins"):
             self._ensure_folders()
             logins = self._ensure_roster()
-            for user in load_roster(self.layout):
+            ensure_hosted(self.layout.state, Hosted.of(self.course))
+            for user in load_everybody(self.layout):
                 ensure_seat(self.layout, jail, user)
         with stage("labs", "nbgrader"):
             released = ensure_course(self.layout, self.course, self.course.students)

@@ -8,14 +8,15 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fpgaclass.classroom import oidc
+from fpgaclass.classroom.hosted import Hosted, hosted
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
-from fpgaclass.classroom.limits import Limits, find_limiter, raise_open_files
+from fpgaclass.classroom.limits import Limits, find_limiter
 from fpgaclass.classroom.oidc import Provider
-from fpgaclass.classroom.roster import load_roster
+from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
 
@@ -35,10 +36,8 @@ class HubSettings:
         hub_port: the hub's own port, behind the proxy.
         proxy_port: the port of the proxy's interface.
         service_port: the port of the class's own service, behind the proxy.
-        course: the course.yaml.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         parent: the pid whose end ends the hub; 0 for none.
-        title: what the login page says.
         limits: what each seat may take.
         internet: hosts that the seats may reach.
         provider: of identities; None for the roster's own passwords.
@@ -50,10 +49,8 @@ class HubSettings:
     hub_port: int
     proxy_port: int
     service_port: int
-    course: str
-    idle_minutes: int
+    idle_minutes: float
     parent: int
-    title: str
     limits: Limits
     internet: tuple[str, ...]
     provider: Provider | None = None
@@ -67,10 +64,8 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
     if settings.parent:
         _end_with(settings.parent)
-    raise_open_files()
-    users = load_roster(layout)
-    students = [user.name for user in users if user.role == "student"]
-    instructors = [user.name for user in users if user.role == "instructor"]
+    users, courses = load_everybody(layout), hosted(layout.state)
+    everybody = [user.name for user in users]
     hub = layout.hub
 
     c.JupyterHub.bind_url = f"http://127.0.0.1:{settings.port}"
@@ -78,7 +73,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.JupyterHub.db_url = f"sqlite:///{hub / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.cleanup_servers = True
-    c.JupyterHub.template_vars = {"announcement_login": settings.title}
+    c.JupyterHub.template_vars = {"announcement_login": " · ".join(course.title for course in courses)}
 
     c.ConfigurableHTTPProxy.command = [sys.executable, "-m", "fpgaclass.classroom.proxy"]
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
@@ -89,7 +84,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     else:
         c.JupyterHub.authenticator_class = RosterAuthenticator
         c.RosterAuthenticator.layout = layout
-    c.Authenticator.allowed_users = {*students, *instructors}
+    c.Authenticator.allowed_users = set(everybody)
     c.Authenticator.delete_invalid_users = True
 
     c.JupyterHub.spawner_class = ClassSpawner
@@ -105,19 +100,13 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.Spawner.http_timeout = 180
     c.Spawner.environment = {CLASS_VARIABLE: str(layout.state)}
 
-    c.JupyterHub.load_groups = {
-        f"formgrade-{layout.course_id}": {"users": instructors},
-        f"nbgrader-{layout.course_id}": {"users": students},
-    }
-    see_and_stop = ["admin-ui", "list:users", "read:users:activity", "read:servers", "servers"]
     use_class = "access:services!service=class"
-    c.JupyterHub.load_roles = [
-        {"name": "instructor", "users": instructors, "scopes": see_and_stop},
-        {"name": "member", "users": [*students, *instructors], "scopes": [use_class]},
-    ]
+    c.JupyterHub.load_roles = [{"name": "member", "users": everybody, "scopes": [use_class]}]
+    c.JupyterHub.load_groups = {}
+    for course in courses:
+        _add_course(c, course, users)
     c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", use_class]
-    service = {"state": str(layout.state), "course": settings.course, "course_id": layout.course_id}
-    service["instructor"] = layout.instructor
+    service = {"state": str(layout.state), "courses": [asdict(course) for course in courses]}
     c.JupyterHub.services = [
         {
             "name": "class",
@@ -132,12 +121,37 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
         }
     ]
     if settings.idle_minutes:
-        command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={settings.idle_minutes * 60}"]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterhub_idle_culler",
+            f"--timeout={round(settings.idle_minutes * 60)}",
+        ]
         c.JupyterHub.services.append({"name": "idle-culler", "command": command})
         scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
         c.JupyterHub.load_roles += [{"name": "culler", "services": ["idle-culler"], "scopes": scopes}]
     for module, argument in settings.extensions:
         importlib.import_module(module).configure(c, argument)
+
+
+def _add_course(c: Any, course: Hosted, users: tuple[User, ...]) -> None:
+    """Add a course's groups, as nbgrader names them, and what its instructors may see and stop: its people's.
+
+    The students and instructors of another course of the hub are none of theirs.
+    """
+    of = {
+        f"{kind}-{course.course_id}": [
+            user.name for user in users if user.in_course(course.course_id) == role
+        ]
+        for kind, role in (("formgrade", "instructor"), ("nbgrader", "student"))
+    }
+    for group, names in of.items():
+        c.JupyterHub.load_groups[group] = {"users": names}
+    see_and_stop = ("list:users", "read:users:activity", "read:servers", "servers")
+    scopes = ["admin-ui", *(f"{scope}!group={group}" for scope in see_and_stop for group in of)]
+    instructors = of[f"formgrade-{course.course_id}"]
+    name = f"instructor-of-{course.course_id.lower()}"
+    c.JupyterHub.load_roles.append({"name": name, "users": instructors, "scopes": scopes})
 
 
 def _end_with(parent: int) -> None:

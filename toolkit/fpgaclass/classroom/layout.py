@@ -26,7 +26,8 @@ class Layout:
 
         roster.json  logins.txt     who may log in (hashes), and the first passwords (delete when handed out)
         running.json                the hub that runs now, if one does
-        releases.json               what of each lab the students were given
+        courses.json                the courses that share this hub, its people and their homes
+        releases-<course>.json      what of each lab the students were given
         hub/                        the hub's database, secrets and log
         homes/<user>/               what each person sees as home; the instructor's holds the nbgrader course
         exchange.db                 released labs, submissions with their receipts, feedback
@@ -60,7 +61,12 @@ class Layout:
     @property
     def releases(self) -> Path:
         """The digest of each released lab."""
-        return self.state / "releases.json"
+        return self.state / f"releases-{self.course_id}.json"
+
+    @property
+    def courses(self) -> Path:
+        """The courses of the hub."""
+        return self.state / "courses.json"
 
     @property
     def hub(self) -> Path:

@@ -38,6 +38,13 @@ class Limits:
     processes: int = 2048
 
 
+def of_instructor(limits: Limits) -> Limits:
+    """Return what an instructor's server may take: more than a seat, never the whole machine's memory."""
+    machine_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    half = max(limits.memory_gb, machine_gb / 2)
+    return Limits(memory_gb=half, cpus=0.0, processes=2 * limits.processes)
+
+
 @dataclass(frozen=True)
 class Limiter:
     """How limits are set on this machine.

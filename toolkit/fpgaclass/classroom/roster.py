@@ -1,4 +1,4 @@
-"""Who is in the class, and how each one logs in.
+"""Who is in the class, and how each one logs in; on a hub with several courses, who is what in which.
 
 Passwords are kept as scrypt hashes. Those made at the first `up` are written once more, in the clear, into
 logins.txt (mode 0600), so that a second `up` can print them again; an instructor who has handed them out
@@ -14,7 +14,7 @@ import pwd
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from fpgaclass.classroom.hints import command
@@ -37,10 +37,11 @@ class User:
 
     Attributes:
         name: the login name, also nbgrader's student id.
-        role: what they may do.
+        role: what they may do in the course, or, of everybody at the hub, what kind of server they have.
         uid: the uid that the servers of a student run as when root runs the class.
         salt: of the password's hash, hex.
         hash: scrypt of the password, hex.
+        roles: course -> role, of all the hub's courses that they are in.
     """
 
     name: str
@@ -48,6 +49,11 @@ class User:
     uid: int
     salt: str
     hash: str
+    roles: tuple[tuple[str, Role], ...] = ()
+
+    def in_course(self, course: str) -> Role | None:
+        """Return what they are in a course, or None."""
+        return dict(self.roles).get(course)
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,20 @@ def check_password(users: Sequence[User], name: str, password: str) -> User | No
 
 
 def load_roster(layout: Layout) -> tuple[User, ...]:
-    """Read the roster; a class that was never up has none."""
-    return tuple(User(**entry) for entry in read_json(layout.roster, []))
+    """Read who is in the course; a class that was never up has nobody."""
+    here = ((user, user.in_course(layout.course_id)) for user in load_everybody(layout))
+    return tuple(replace(user, role=role) for user, role in here if role)
+
+
+def load_everybody(layout: Layout) -> tuple[User, ...]:
+    """Read who may log in at the hub: the people of all its courses; each has one server, of one kind."""
+    found = []
+    for entry in read_json(layout.roster, []):
+        role = entry.pop("role", None)  # of a class made before a hub had several courses
+        roles: dict[str, Role] = entry.pop("roles", {layout.course_id: role})
+        kind: Role = "instructor" if "instructor" in roles.values() else "student"
+        found.append(User(**entry, role=kind, roles=tuple(roles.items())))
+    return tuple(found)
 
 
 def members(layout: Layout) -> dict[str, Role]:
@@ -85,7 +103,8 @@ def members(layout: Layout) -> dict[str, Role]:
 def ensure_roster(layout: Layout, students: Sequence[str], instructors: Sequence[str]) -> tuple[Login, ...]:
     """Give everybody a login who has none yet, and return all logins.
 
-    Users who left the course keep their files and lose their login.
+    Users who left the course keep their files, and lose their login unless another course of the hub has
+    them; the people of other courses stay as they are.
 
     Raises:
         InvalidInputError: a name cannot be a login name.
@@ -96,19 +115,23 @@ def ensure_roster(layout: Layout, students: Sequence[str], instructors: Sequence
         if not _NAME.match(name):
             step = "use up to 31 small letters, digits, - and _, a letter first"
             raise InvalidInputError(f"{name!r} cannot be a login name", where="the cohort", next_step=step)
-    known = {user.name: user for user in load_roster(layout)}
+    course, before = layout.course_id, load_everybody(layout)
+    known = {user.name: user for user in before}
     passwords = _read_logins(layout)
     users = []
     for name, role in wanted:
         if name not in known:
             passwords[name] = _new_password()
             known[name] = _new_user(name, role, passwords[name], {u.uid for u in known.values()})
-        users.append(known[name])
-    passwords = {user.name: passwords[user.name] for user in users if user.name in passwords}
+        users.append(replace(known[name], role=role, roles=_with(known[name], course, role)))
+    names = {user.name for user in users}
+    others = (replace(user, roles=_with(user, course, None)) for user in before if user.name not in names)
+    everybody = [*users, *(user for user in others if user.roles)]
+    passwords = {user.name: passwords[user.name] for user in everybody if user.name in passwords}
     # The passwords first: a crash between the two leaves a login that is made again, not a lost password.
     if passwords:
         write_text(layout.logins, "".join(f"{name} {passwords[name]}\n" for name in passwords))
-    write_json(layout.roster, [asdict(user) for user in users])
+    _write_roster(layout, everybody)
     return tuple(Login(user.name, user.role, passwords.get(user.name)) for user in users)
 
 
@@ -118,22 +141,38 @@ def reset_password(layout: Layout, name: str) -> Login:
     Raises:
         ClassroomError: there is no such user.
     """
-    users = {user.name: user for user in load_roster(layout)}
+    users = {user.name: user for user in load_everybody(layout)}
     if name not in users:
         step = f"users: {', '.join(users)}" if users else command("up")
         raise ClassroomError(f"there is no user {name}", where=str(layout.roster), next_step=step)
     password = _new_password()
     old = users[name]
-    users[name] = _new_user(name, old.role, password, set(), uid=old.uid)
+    made = _new_user(name, old.role, password, set())
+    users[name] = replace(old, salt=made.salt, hash=made.hash)
     passwords = {**_read_logins(layout), name: password}
     write_text(layout.logins, "".join(f"{user} {word}\n" for user, word in passwords.items()))
-    write_json(layout.roster, [asdict(user) for user in users.values()])
+    _write_roster(layout, list(users.values()))
     return Login(name, old.role, password)
 
 
-def _new_user(name: str, role: Role, password: str, taken: set[int], uid: int | None = None) -> User:
+def _write_roster(layout: Layout, users: Sequence[User]) -> None:
+    rows = []
+    for user in users:
+        row = asdict(user) | {"roles": dict(user.roles)}
+        del row["role"]
+        rows.append(row)
+    write_json(layout.roster, rows)
+
+
+def _with(user: User, course: str, role: Role | None) -> tuple[tuple[str, Role], ...]:
+    """Return a user's roles with one changed, or taken away."""
+    roles = {name: has for name, has in user.roles if name != course}
+    return tuple((roles | ({course: role} if role else {})).items())
+
+
+def _new_user(name: str, role: Role, password: str, taken: set[int]) -> User:
     salt = os.urandom(16)
-    return User(name, role, uid or _free_uid(taken), salt.hex(), hash_password(password, salt))
+    return User(name, role, _free_uid(taken), salt.hex(), hash_password(password, salt))
 
 
 def _free_uid(taken: set[int]) -> int:

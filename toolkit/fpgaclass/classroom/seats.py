@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from fpgaclass.classroom.hosted import hosted
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import User
 from fpgaclass.classroom.ways import Ways
@@ -20,6 +21,12 @@ CARD_VARIABLES = ("FPGACLASS_CARD_LOCKS", "FPGACLASS_CARD_WAIT")
 def person_of(user: User) -> Person:
     """Return who a user's server runs as: the instructor stays root where root runs the class."""
     return Person(user.name, user.uid if user.role == "student" else None, f"/home/{user.name}")
+
+
+def taught(layout: Layout, user: User) -> list[Layout]:
+    """Return the courses that somebody is an instructor of."""
+    known = {one.course_id: one.layout(layout.state) for one in hosted(layout.state)}
+    return [known[name] for name, role in user.roles if role == "instructor" and name in known]
 
 
 def jailed_command(
@@ -39,8 +46,8 @@ def jailed_command(
     person = person_of(user)
     seat = layout.seat(user.name)
     mounts = [*jail.account_files(person, seat), Mount(layout.home(user.name), person.home, writable=True)]
-    if user.role == "instructor":
-        mounts.append(Mount(layout.course, f"{person.home}/{layout.course_id}", writable=True))
+    for course in taught(layout, user):
+        mounts.append(Mount(course.course, f"{person.home}/{course.course_id}", writable=True))
     locks = os.environ.get(CARD_VARIABLES[0])
     if locks and Path(locks).is_dir():
         mounts.append(Mount(Path(locks), locks, writable=True))
@@ -83,8 +90,9 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool 
     if fresh:
         shutil.rmtree(seat / "tmp", ignore_errors=True)
     own = [layout.home(user.name), seat / "tmp"]
-    if user.role == "instructor" and user.name != layout.instructor and isinstance(jail, NoJail):
-        _ensure_link(layout.home(user.name) / layout.course_id, layout.course)
+    for course in taught(layout, user):
+        if user.name != course.instructor and isinstance(jail, NoJail):
+            _ensure_link(layout.home(user.name) / course.course_id, course.course)
     uid = jail.host_uid(person_of(user)) if isinstance(jail, Jail) else os.getuid()
     for folder in own:
         folder.mkdir(parents=True, exist_ok=True)

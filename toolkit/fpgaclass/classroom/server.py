@@ -94,10 +94,8 @@ def start(
     layout: Layout,
     port: int,
     *,
-    course: Path,
-    title: str,
     seats: Seats,
-    idle_minutes: int,
+    idle_minutes: float,
     tied: bool,
     provider: Provider | None = None,
     extensions: tuple[tuple[str, str], ...] = (),
@@ -107,8 +105,6 @@ def start(
     Args:
         layout: the class, with its roster and folders made.
         port: the public port.
-        course: the course.yaml.
-        title: what the login page says.
         seats: what each student's server may take and reach.
         idle_minutes: stop servers that nobody used for so long; 0 for never.
         tied: True to have the hub end when this process does.
@@ -130,17 +126,14 @@ def start(
         hub,
         proxy,
         service,
-        str(course),
         idle_minutes,
         parent,
-        title,
         limits,
         seats.internet,
         provider,
         extensions,
     )
-    words = {**asdict(settings), "state": str(layout.state), "course_id": layout.course_id}
-    words["instructor"] = layout.instructor
+    words = {**asdict(settings), "state": str(layout.state)}
     environment = {
         **{
             name: value

@@ -14,7 +14,8 @@ from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import wait_for_http_server
 from traitlets import Any as AnyTrait
 
-from fpgaclass.classroom.roster import User, load_roster
+from fpgaclass.classroom.limits import Limits, of_instructor
+from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.seats import CARD_VARIABLES, SEAT_VARIABLE, ensure_seat, jailed_command
 from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.classroom.turns import Turns
@@ -41,7 +42,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
 
     def make_preexec_fn(self, name: str) -> Any:
         """Enter the limits."""
-        return self.limiter.join(name, self.limits) if self._user().role == "student" else None
+        return self.limiter.join(name, self._limits(self._user()))
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what depends on the person: home, exchange, and the settings of their role."""
@@ -54,7 +55,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
             SHELL="/bin/bash",
             HOME=f"/home/{user.name}" if jailed else str(self.layout.home(user.name)),
             FPGACLASS_EXCHANGE=f"http://127.0.0.1:{self.doors.hub_port}{SERVICE}api",
-            FPGACLASS_COURSE=self.layout.course_id,
+            FPGACLASS_COURSE=_course_of(user),
             JUPYTER_CONFIG_PATH=f"{CONFIG / user.role}:{CONFIG / 'common'}",
             JUPYTER_PATH=str(CONFIG / "share"),
             JUPYTER_RUNTIME_DIR="/tmp/jupyter-runtime" if jailed else str(seat / "runtime"),
@@ -71,8 +72,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
         async with self.turns.take(self.user.name):
             user = self._user()
             seat = await asyncio.to_thread(ensure_seat, self.layout, self.jail, user, fresh=True)
-            if user.role == "student":
-                self.limiter.ensure_group(user.name, self.limits)
+            self.limiter.ensure_group(user.name, self._limits(user))
             if user.role == "student" and isinstance(self.jail, Jail):
                 self.ways = await self.doors.open_ways(user.name)
                 self.port = self.ways.port
@@ -135,5 +135,14 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
         self.clear_state()
         await asyncio.to_thread(self.limiter.remove_group, self.user.name)
 
+    def _limits(self, user: User) -> Limits:
+        return self.limits if user.role == "student" else of_instructor(self.limits)
+
     def _user(self) -> User:
-        return next(user for user in load_roster(self.layout) if user.name == self.user.name)
+        return next(user for user in load_everybody(self.layout) if user.name == self.user.name)
+
+
+def _course_of(user: User) -> str:
+    """Return the course that a server's nbgrader is about: one taught, the only one, or "" for several."""
+    courses = [name for name, role in user.roles if role == user.role]
+    return courses[0] if len(courses) == 1 or user.role == "instructor" else ""

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlparse
 
-from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.hosted import Hosted
 from fpgaclass.classroom.service.app import make_app
 
 SETTINGS_VARIABLE = "FPGACLASS_SERVICE"
@@ -20,10 +20,9 @@ async def main() -> None:
     from jupyterhub.services.auth import HubOAuth
 
     settings = json.loads(os.environ[SETTINGS_VARIABLE])
-    layout = Layout(Path(settings["state"]), settings["course_id"], settings["instructor"])
     HubOAuth.instance(cache_max_age=60)  # a token that was taken back works a minute longer, not five
     here = urlparse(os.environ["JUPYTERHUB_SERVICE_URL"])
-    app = make_app(layout, Path(settings["course"]))
+    app = make_app(Path(settings["state"]), [Hosted(**course) for course in settings["courses"]])
     app.listen(here.port or 80, "127.0.0.1", max_body_size=150_000_000, xheaders=True)
     await asyncio.Event().wait()
 

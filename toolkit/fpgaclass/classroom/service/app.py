@@ -4,52 +4,76 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fpgaclass.classroom.exchange.desk import OPERATOR, Desk
 from fpgaclass.classroom.exchange.store import Store
+from fpgaclass.classroom.hosted import Hosted
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import members
 from fpgaclass.classroom.service import PREFIX
 
 
-def make_app(layout: Layout, course: Path, *, prefix: str = PREFIX) -> Any:
-    """Return the application of a class.
+def make_app(state: Path, courses: Sequence[Hosted], *, prefix: str = PREFIX) -> Any:
+    """Return the application of a hub.
 
     Args:
-        layout: the class.
-        course: its course.yaml.
-        prefix: where it is below the hub's address.
+        state: where the hub keeps its things.
+        courses: the hub's.
+        prefix: where it is below the hub's address. A single course has its pages there; of several, each
+            has them below its name.
     """
     from jupyterhub.services.auth import HubOAuthCallbackHandler
-    from tornado.web import Application, StaticFileHandler
 
     from fpgaclass.classroom.exchange import api
-    from fpgaclass.classroom.service import pages
+    from fpgaclass.classroom.service import choice, pages
     from fpgaclass.classroom.service.glance import Watcher
 
-    store = Store(layout.exchange_url)
+    layouts = {course.course_id: course.layout(state) for course in courses}
+    store = Store(Layout(state, "", "").exchange_url)
 
     def desk_of(user: str) -> Desk:
-        return Desk(store, lambda _: members(layout), user, (layout.course_id,))
+        return Desk(store, lambda course: members(layouts[course]), user, tuple(layouts))
 
-    operator = desk_of(OPERATOR)
-    shared = {"watcher": Watcher(layout, course, operator), "desk_of": desk_of, "prefix": prefix}
-    here = Path(__file__).parent
-    return Application(
-        [
-            *api.routes(prefix, desk_of),
-            (f"{prefix}oauth_callback", HubOAuthCallbackHandler),
-            (f"{prefix}static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
+    def pages_of(course: Hosted, prefix: str) -> list[Any]:
+        watcher = Watcher(layouts[course.course_id], Path(course.path), desk_of(OPERATOR))
+        shared = {"watcher": watcher, "desk_of": desk_of, "prefix": prefix}
+        return [
             (prefix, pages.Home, shared),
             (f"{prefix}glance.json", pages.Data, shared),
             (f"{prefix}feedback/([^/]+)/([^/]+)/([^/]+)", pages.FeedbackPage, shared),
-            (f"{prefix}mathjax/(.*)", pages.MathJax, {"path": str(_mathjax())}),
-        ],
-        cookie_secret=secrets.token_bytes(32),
-        xsrf_cookies=False,
-    )
+            *_files(prefix),
+        ]
+
+    routes = [*api.routes(prefix, desk_of), (f"{prefix}oauth_callback", HubOAuthCallbackHandler)]
+    if len(courses) == 1:
+        return _application([*routes, *pages_of(courses[0], prefix)])
+    titles = {course.course_id: course.title for course in courses}
+    routes += [(prefix, choice.Choice, {"desk_of": desk_of, "prefix": prefix, "titles": titles})]
+    routes += _files(prefix)
+    for course in courses:
+        routes += pages_of(course, f"{prefix}{course.course_id}/")
+    return _application(routes)
+
+
+def _application(routes: list[Any]) -> Any:
+    from tornado.web import Application
+
+    return Application(routes, cookie_secret=secrets.token_bytes(32), xsrf_cookies=False)
+
+
+def _files(prefix: str) -> list[Any]:
+    """Return the handlers of what the pages are made with."""
+    from tornado.web import StaticFileHandler
+
+    from fpgaclass.classroom.service.pages import MathJax
+
+    return [
+        (f"{prefix}static/(.*)", StaticFileHandler, {"path": str(Path(__file__).parent / "static")}),
+        (f"{prefix}mathjax/(.*)", MathJax, {"path": str(_mathjax())}),
+    ]
 
 
 def _mathjax() -> Path:

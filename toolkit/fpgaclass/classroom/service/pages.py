@@ -20,10 +20,11 @@ from fpgaclass.classroom.exchange.desk import Desk
 from fpgaclass.classroom.service.glance import Glance, Watcher
 
 _HERE = Path(__file__).parent
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
+"""What the pages may load: nothing from elsewhere."""
 _OF_FEEDBACK = (
     "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "script-src {hub}/mathjax/ 'unsafe-inline' 'unsafe-eval'; font-src {hub}/mathjax/"
@@ -39,7 +40,7 @@ class Page(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
 
     def set_default_headers(self) -> None:
         """Allow nothing from elsewhere: the pages must look the same without internet."""
-        self.set_header("Content-Security-Policy", _POLICY)
+        self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
 
@@ -69,7 +70,7 @@ class Page(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
     def show(self, template: str, glance: Glance, **words: Any) -> None:
         """Send a page made from a template."""
         zone = ZoneInfo(glance.timezone)
-        page = _templates().get_template(template)
+        page = templates().get_template(template)
         common = {"glance": glance, "prefix": self.prefix, "me": self.name, "role": self.role, "zone": zone}
         self.finish(page.render(**common, **words))
 
@@ -140,7 +141,8 @@ def _plain(value: Any) -> str:
 
 
 @cache
-def _templates() -> Any:
+def templates() -> Any:
+    """Return what the pages are made from (jinja2)."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(_HERE / "templates")

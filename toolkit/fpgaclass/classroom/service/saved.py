@@ -65,10 +65,17 @@ def checks_of(notebook: bytes) -> tuple[Check, ...]:
     return tuple(found)
 
 
-def read_saved(home: Path, lab: str, checks: tuple[Check, ...]) -> Saved | None:
-    """Return how far a student's notebook is, or None if there is none that can be read."""
+def read_saved(home: Path, lab: str, checks: tuple[Check, ...], way: tuple[str, ...] = ()) -> Saved | None:
+    """Return how far a student's notebook is, or None if there is none that can be read.
+
+    Args:
+        home: the student's.
+        lab: the lab's name.
+        checks: of the released notebook.
+        way: the folders between the home and the lab's.
+    """
     with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
-        data, when = _read(home, (lab, f"{lab}.ipynb"))
+        data, when = _read(home, (*way, lab, f"{lab}.ipynb"))
         cells = {str(grading.get("grade_id")): cell for cell, grading in _graded(_cells(data))}
         return Saved(when, {check.name: _state(cells.get(check.name), check) for check in checks})
     return None
