@@ -37,22 +37,16 @@ def other_course(tiny_course: Path) -> Path:
     return folder / "course.yaml"
 
 
-def _token(somebody: Any) -> str:
-    """Get a token as the hub's own page does; it may use the class's service."""
-    somebody.log_in()
-    found = re.search(r'xsrf_token: "([^"]+)"', somebody.web.get(f"{somebody.url}/hub/token").text)
+def _token(instructor: Any) -> str:
+    """Get a token as the hub's own page does, for all that an instructor may do."""
+    instructor.log_in()
+    found = re.search(r'xsrf_token: "([^"]+)"', instructor.web.get(f"{instructor.url}/hub/token").text)
     assert found
-    made = somebody.web.post(
-        f"{somebody.url}/hub/api/users/{somebody.name}/tokens",
-        json={"scopes": ["access:services!service=class", "servers"]},
-        headers={"X-XSRFToken": found[1], "Referer": f"{somebody.url}/hub/token"},
+    made = instructor.web.post(
+        f"{instructor.url}/hub/api/users/{instructor.name}/tokens",
+        json={"scopes": ["access:services!service=class", "servers", "list:users"]},
+        headers={"X-XSRFToken": found[1], "Referer": f"{instructor.url}/hub/token"},
     )
-    if made.status_code == 400:  # a student may ask for no servers but their own
-        made = somebody.web.post(
-            f"{somebody.url}/hub/api/users/{somebody.name}/tokens",
-            json={"scopes": ["access:services!service=class"]},
-            headers={"X-XSRFToken": found[1], "Referer": f"{somebody.url}/hub/token"},
-        )
     return str(made.raise_for_status().json()["token"])
 
 

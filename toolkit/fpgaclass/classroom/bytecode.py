@@ -30,11 +30,13 @@ _PROGRAM = """
 import ctypes, importlib, os, sys
 os.nice(10)
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: it ends with the hub
-for name in sys.argv[1:]:
+for name in sys.argv[2:]:
     try:
         importlib.import_module(name)
     except Exception:
         pass
+    with open(sys.argv[1], "a") as done:
+        done.write(name + "\\n")
 """
 
 
@@ -43,28 +45,32 @@ def ensure_compiled(
 ) -> threading.Thread | None:
     """Import the modules once for each state of the environment, in the background: Python keeps them.
 
+    A hub that ends earlier leaves the rest for the next.
+
     Args:
         modules: what to import; what is not installed is left out.
-        marker: the file that says that it was done; in the environment by default.
+        marker: the file that says what was done; in the environment by default.
 
     Returns:
         The thread that waits for it, or None if it was done before, or the environment is not ours to write.
     """
     packages = Path(sysconfig.get_path("purelib"))
-    done = marker or packages / ".fpgaclass-compiled"
-    state = f"{sys.version} {_newest(packages)} {modules}"
-    if (done.is_file() and done.read_text() == state) or not os.access(packages, os.W_OK):
+    if not os.access(packages, os.W_OK):
         return None
+    done = marker or packages / ".fpgaclass-compiled"
+    state = f"{sys.version.split()[0]} {_newest(packages)}"
+    known = done.read_text().splitlines() if done.is_file() else []
+    if known[:1] != [state]:
+        done.write_text(f"{state}\n")
+    left = [name for name in modules if known[:1] != [state] or name not in known]
+    if not left:
+        return None
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(done), *left]
+    allowed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def work() -> None:
-        command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, *modules]
         nowhere = subprocess.DEVNULL
-        allowed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        ended = subprocess.run(
-            command, env=allowed, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False
-        )
-        if not ended.returncode:
-            done.write_text(state)
+        subprocess.run(command, env=allowed, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
