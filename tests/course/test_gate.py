@@ -10,6 +10,7 @@ import pytest
 
 from fpgaclass.core import UsageError
 from fpgaclass.course import Lab, gate
+from fpgaclass.course._trials import trial_notebooks
 from fpgaclass.course.release import given_files
 from fpgaclass.engine import NoJail, find_jail
 
@@ -75,24 +76,57 @@ def test_a_wrong_answer_may_say_how_it_ends(make_lab: Make) -> None:
     assert run.ok, run.reason
 
 
-def test_wrong_answers_run_without_the_checks_of_other_tasks(make_lab: Make) -> None:
-    """Otherwise a lab that trains for minutes could not be proved in the time there is."""
-    folder = make_lab()
-    second = (folder / "lab.py").read_text().split("# %% task=", 1)[1].split("# %% [markdown] answer")[0]
+def _two_tasks(folder: Path) -> Lab:
+    """Write a second task, cubes, behind the first."""
+    text = (folder / "lab.py").read_text()
+    second = text.split("# %% task=", 1)[1].split("# %% [markdown] answer")[0]
     second = second.replace("square", "cube").replace("n * n", "n * n * n").replace("9", "27")
     second = second.replace("cube(-3), 27", "cube(-3), -27").replace("abs(n) * n", "abs(n) * n * n")
-    text = (
-        (folder / "lab.py")
-        .read_text()
-        .replace("# %% [markdown] answer", f"# %% task={second}# %% [markdown] answer")
-    )
+    text = text.replace("# %% [markdown] answer", f"# %% task={second}# %% [markdown] answer")
     (folder / "lab.py").write_text(text)
-    lab = Lab.load(folder)
+    return Lab.load(folder)
+
+
+def test_wrong_answers_run_without_the_checks_of_other_tasks(make_lab: Make) -> None:
+    """Otherwise a lab that trains for minutes could not be proved in the time there is."""
+    lab = _two_tasks(make_lab())
     assert lab.tasks == ("square", "cube")
     short, whole = (gate(lab, only="cube/doubled", whole=way).runs[0] for way in (False, True))
     assert (short.of, short.score) == (3, 0)
     assert (whole.of, whole.score) == (6, 3)
     assert short.ok
+
+
+def test_wrong_answers_to_all_tasks_share_a_notebook(make_lab: Make) -> None:
+    """What stands between the tasks runs once; each task rests on the solution of those before it."""
+    lab = _two_tasks(make_lab())
+    (notebook,) = trial_notebooks(lab, lab.of("wrong"), whole=False)
+    assert [trial.name for trial in notebook.trials] == [
+        *("square/doubled", "square/sign_kept", "control"),
+        *("cube/doubled", "cube/sign_kept", "control"),
+    ]
+    assert len(list(trial_notebooks(lab, lab.of("wrong"), whole=False, parts=2))) == 2
+    report = gate(lab, only="*/*")
+    assert [run.score for run in report.runs] == [0, 2, 0, 2]
+    assert len({run.seconds for run in report.runs}) == 1
+
+
+def test_a_task_that_is_disturbed_takes_no_other_with_it(
+    make_lab: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answers before it count, its own run alone, and those behind it run again."""
+    broken = ("return n + n", "import os\n    os._exit(1)")
+    said = ('name="doubled" loses=3', 'name="doubled" loses=3 raises="GoneError"')
+    lab = _two_tasks(make_lab(broken, said))
+    report = gate(lab, only="*/*")
+    assert capsys.readouterr().err.count("disturbs the next") == 2
+    assert [(run.name, run.score) for run in report.runs] == [
+        ("square/doubled", 0),
+        ("square/sign_kept", 2),
+        ("cube/doubled", 0),
+        ("cube/sign_kept", 2),
+    ]
+    assert report.ok, report.table()
 
 
 def test_the_lab_in_the_guide_passes(tmp_path: Path) -> None:

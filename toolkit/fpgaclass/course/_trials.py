@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -27,6 +27,11 @@ class Trial:
     kind: Kind
     checks: tuple[LabCell, ...]
     wrong: LabCell | None = None
+
+    @property
+    def task(self) -> str:
+        """The task of its first check."""
+        return self.checks[0].belongs
 
     @property
     def of(self) -> int:
@@ -54,14 +59,31 @@ class TrialNotebook:
     trials: tuple[Trial, ...]
 
 
-def trial_notebooks(lab: Lab, wrongs: Sequence[LabCell], *, whole: bool) -> Iterator[TrialNotebook]:
-    """Yield the notebooks of the wrong answers: those of one task share one, unless ``whole``."""
+def trial_notebooks(
+    lab: Lab, wrongs: Sequence[LabCell], *, whole: bool, parts: int = 1
+) -> Iterator[TrialNotebook]:
+    """Yield the notebooks of the wrong answers: they share as few as may be, unless ``whole``.
+
+    Args:
+        lab: the lab.
+        wrongs: the wrong answers, in the lab's order.
+        whole: each in the whole notebook, alone.
+        parts: among how many notebooks to divide the tasks.
+    """
     if whole:
         yield from (whole_notebook(lab, "wrong", wrong) for wrong in wrongs)
         return
-    for task in dict.fromkeys(wrong.belongs for wrong in wrongs):
-        mine = [wrong for wrong in wrongs if wrong.belongs == task]
-        yield short_notebook(lab, task, mine)
+    turns: dict[str, list[LabCell]] = {}
+    for wrong in wrongs:
+        turns.setdefault(wrong.belongs, []).append(wrong)
+    apart, tangled, place = [], [], 0
+    for task in sorted(turns, key=lambda task: _stretch(lab, task)[0]):
+        start, end = _stretch(lab, task)
+        (apart if start > place else tangled).append(task)
+        place = max(place, end)
+    size = -(-len(apart) // parts)
+    for group in (*(apart[n : n + size] for n in range(0, len(apart), size or 1)), *([t] for t in tangled)):
+        yield shared_notebook(lab, {task: turns[task] for task in group})
 
 
 def whole_notebook(lab: Lab, kind: Kind, wrong: LabCell | None = None) -> TrialNotebook:
@@ -74,29 +96,46 @@ def whole_notebook(lab: Lab, kind: Kind, wrong: LabCell | None = None) -> TrialN
     return TrialNotebook(lab.cells, answers, (Trial(name, kind, lab.of("check"), wrong),))
 
 
-def short_notebook(lab: Lab, task: str, wrongs: Sequence[LabCell]) -> TrialNotebook:
-    """Return the lab up to a task, and then the stretch from the task to its last check once per answer.
+def shared_notebook(lab: Lab, turns: Mapping[str, Sequence[LabCell]]) -> TrialNotebook:
+    """Return the lab up to the last of some tasks, with the stretch of each task once for each answer to it.
 
-    The checks and answers of other tasks are left out. After several wrong answers comes the solution, as a
-    control: if it still gets full marks, none of them has left something behind that fails the next.
+    A task's stretch goes from the task to its last check. The checks and answers of other tasks are left out.
+    After a task's wrong answers comes the solution, as a control: if it still gets full marks, none of them
+    has left something behind that fails the next. What follows rests on it. One answer alone needs none.
+
+    Args:
+        lab: the lab.
+        turns: task -> the wrong answers to it, in the lab's order; no stretch begins inside another.
     """
-    start = lab.of("task", task)[0].line
-    end = max(check.line for check in lab.of("check", task))
-    kept = [cell for cell in lab.cells if cell.role not in _MARKED or cell.belongs == task]
-    before = tuple(cell for cell in kept if cell.line < start)
-    stretch = [cell for cell in kept if start <= cell.line <= end and cell.role != "wrong"]
-    cells, answers, trials = before, _solutions(before), []
-    for n, wrong in enumerate([*wrongs, None] if len(wrongs) > 1 else wrongs, start=1):
-        turn = tuple(_renamed(cell, n) for cell in stretch if cell.role != "hint")
-        checks = tuple(cell for cell in turn if cell.role == "check")
-        answers |= _solutions(turn)
-        if wrong:
-            answers[_renamed(lab.of("task", task)[0], n).grade_id] = wrong.source
-            trials.append(Trial(f"{task}/{wrong.name}", "wrong", checks, wrong))
-        else:
-            trials.append(Trial("control", "control", checks))
-        cells += turn
+    alone = sum(map(len, turns.values())) == 1
+    cells: tuple[LabCell, ...] = ()
+    answers: dict[str, str] = {}
+    trials: list[Trial] = []
+    place = 0
+    for task, wrongs in turns.items():
+        start, end = _stretch(lab, task)
+        kept = [cell for cell in lab.cells if cell.role not in _MARKED or cell.belongs == task]
+        before = tuple(cell for cell in kept if place < cell.line < start)
+        stretch = [cell for cell in kept if start <= cell.line <= end and cell.role not in ("wrong", "hint")]
+        cells += before
+        answers |= _solutions(before)
+        for n, wrong in enumerate(wrongs if alone else [*wrongs, None], start=1):
+            turn = tuple(_renamed(cell, n) for cell in stretch)
+            checks = tuple(cell for cell in turn if cell.role == "check")
+            answers |= _solutions(turn)
+            if wrong:
+                answers[_renamed(lab.of("task", task)[0], n).grade_id] = wrong.source
+                trials.append(Trial(f"{task}/{wrong.name}", "wrong", checks, wrong))
+            else:
+                trials.append(Trial("control", "control", checks))
+            cells += turn
+        place = end
     return TrialNotebook(cells, answers, tuple(trials))
+
+
+def _stretch(lab: Lab, task: str) -> tuple[int, int]:
+    """Return the lines of a task and of its last check."""
+    return lab.of("task", task)[0].line, max(check.line for check in lab.of("check", task))
 
 
 def _renamed(cell: LabCell, turn: int) -> LabCell:

@@ -29,7 +29,7 @@ class GateRun:
         ok: it proves what it should.
         reason: why not, else empty.
         said: what the student reads at the first check that fails.
-        seconds: measured, of running its notebook; wrong answers of one task share a notebook.
+        seconds: measured, of running its notebook; wrong answers share one.
         slowest: (cell id, seconds) of the three cells that took longest, measured.
     """
 
@@ -94,7 +94,7 @@ def gate(
     """Grade the solution, the blank and every wrong answer of a lab, and say whether the checks check.
 
     All are released by nbgrader's own steps, and run and marked by the engine that grades classes. The wrong
-    answers of a task share one shorter notebook, see docs/decisions/lab_gate.md.
+    answers share a notebook, see docs/decisions/lab_gate.md.
 
     Args:
         lab: the lab.
@@ -118,26 +118,35 @@ def gate(
         raise UsageError(f"no answer of {lab.name} fits '{only}'", next_step=f"one of: {', '.join(names)}")
     wrongs = [wrong for wrong in lab.of("wrong") if f"{wrong.belongs}/{wrong.name}" in wanted]
     notebooks = [notebook for notebook in every if notebook.trials[0].name in wanted]
-    notebooks += trial_notebooks(lab, wrongs, whole=whole)
+    notebooks += trial_notebooks(lab, wrongs, whole=whole, parts=max(1, jobs - 1))
     modules = master_of(lab, every[0]).modules  # of the whole lab: all notebooks are forks of one warm kernel
     runs: dict[str, GateRun] = {}
     while notebooks:
-        alone: list[TrialNotebook] = []
+        again: list[TrialNotebook] = []
         for notebook, found in _graded(lab, notebooks, modules, jobs, cell_seconds, jailed=jailed):
-            control = next((trial for trial in notebook.trials if trial.kind == "control"), None)
-            if control and _score(control, found) != control.needed:
-                task = control.checks[0].belongs
-                say(f"  {lab.name}: an answer to '{task}' disturbs the next, so each runs alone")
-                mine = [trial.wrong for trial in notebook.trials if trial.wrong]
-                alone += (one for wrong in mine for one in trial_notebooks(lab, [wrong], whole=False))
-                continue
-            for trial in notebook.trials:
+            disturbed = _disturbed(notebook, found)
+            trusted = notebook.trials
+            if disturbed:
+                say(f"  {lab.name}: an answer to '{disturbed}' disturbs the next, so each runs alone")
+                names_of = [trial.task for trial in notebook.trials]
+                trusted = notebook.trials[: names_of.index(disturbed)]
+                left = [trial.wrong for trial in notebook.trials[len(trusted) :] if trial.wrong]
+                mine = [wrong for wrong in left if wrong.belongs == disturbed]
+                again += (one for wrong in mine for one in trial_notebooks(lab, [wrong], whole=False))
+                again += trial_notebooks(lab, [wrong for wrong in left if wrong not in mine], whole=False)
+            for trial in trusted:
                 if trial.kind != "control":
                     runs[trial.name] = run = _judge(notebook, trial, found)
                     verdict = f"{'ok    ' if run.ok else 'FAILED'} {len(runs)}/{len(wanted)} {lab.name}"
                     say(f"  {verdict} {run.name}: {run.score:g} of {run.of:g} (notebook {run.seconds:g} s)")
-        notebooks = alone
+        notebooks = again
     return GateReport(lab.name, tuple(runs[name] for name in wanted), whole)
+
+
+def _disturbed(notebook: TrialNotebook, found: Marks) -> str:
+    """Return the first task at which the solution no longer gets full marks, or nothing."""
+    controls = (trial for trial in notebook.trials if trial.kind == "control")
+    return next((trial.task for trial in controls if _score(trial, found) != trial.needed), "")
 
 
 def _graded(
