@@ -131,8 +131,9 @@ def _python_over_cpp(standin: ModuleType, design: KernelDesign) -> dict[str, Any
     large = measured.python_over_cpp[65536]
     how = (
         "measured: the host's part of a call of one event, in Python with pynq (ours) and in the C++ host "
-        f"on the same kernel (peer), without the runtime's library, medians of 21; with 65,536 events Python "
-        f"takes {large:.1f} times as long; {measured.cpp_note}"
+        "on the same kernel (peer), medians of 21; AMD's runtime (XRT's library and its driver), which both "
+        f"call on a real card, is in neither; with 65,536 events Python takes {large:.1f} times as long; "
+        f"{measured.cpp_note}"
     )
     ratio = round(cpp / python, 4)
     return _named("card.python_over_cpp", python, cpp, ratio, "µs (fewer is better)", how)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-import fpgaclass
 from fpgaclass.card import Argument, Bank, KernelDesign, Link
+from fpgaclass.firmware import shell
+from fpgaclass.firmware.shell import FloatWords
 
-SHELL = Path(fpgaclass.__file__).parent / "firmware" / "shell"
+SHELL = Path(shell.__file__).parent
 BANKS = (Bank("bank0", 0x4000000000, 1 << 34, "DDR4"), Bank("bank1", 0x5000000000, 1 << 20, "DDR4"))
 LINK = Link("PCIe 3.0 x16", 12e9, 12e9, 10e-6, 0.8e-6, 5e-6)
 ARGUMENTS = (
@@ -25,10 +26,7 @@ ARGUMENTS = (
 
 def shell_sources(word: int = 2, in_bytes: int = 64, out_bytes: int = 2, latency: int = 4) -> dict[str, str]:
     """Return the shell with the parameters of a core."""
-    parameters = {"WORD_BYTES": word, "IN_BYTES": in_bytes, "OUT_BYTES": out_bytes, "LATENCY": latency}
-    sources = {path.name: path.read_text() for path in sorted(SHELL.glob("*.sv"))}
-    sources["shell_parameters.svh"] = "".join(f"localparam int {k} = {v};\n" for k, v in parameters.items())
-    return sources
+    return shell.memory_sources(word, in_bytes, out_bytes, latency)
 
 
 def event_core(word: int = 2, in_bytes: int = 64, out_bytes: int = 2, latency: int = 4) -> str:
@@ -69,6 +67,26 @@ def expected(data: np.ndarray, word: int = 2, in_bytes: int = 64, out_bytes: int
     events = data[: len(data) // in_bytes * in_bytes].copy().view(kind).reshape(-1, n_in).astype(np.uint64)
     weights = np.add.outer(np.arange(n_in), np.arange(n_out)).astype(np.uint64) + np.uint64(1)
     return (events @ weights).astype(kind).view(np.uint8).ravel()
+
+
+def random_floats(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw the bytes of floats: most of them near 1, some of any bits, NaN and infinity too."""
+    bits = rng.integers(0, 1 << 32, count, dtype=np.uint64)
+    near = (bits & 0x807FFFFF) | (rng.integers(127 - 30, 127 + 40, count, dtype=np.uint64) << np.uint64(23))
+    return np.where(rng.random(count) < 0.9, near, bits).astype("<u4").view(np.uint8)
+
+
+def expected_floats(data: np.ndarray, floats: FloatWords) -> np.ndarray:
+    """Return the bytes that the core makes of the whole events in some bytes, where both are floats."""
+    bits, n_in, n_out = 8 * floats.word_bytes, len(floats.in_fractions), len(floats.out_fractions)
+    events = data[: len(data) // (4 * n_in) * 4 * n_in].copy().view("<f4").reshape(-1, n_in)
+    exact = np.where(np.isfinite(events), events, 0).astype(np.float64)
+    whole = np.mod(np.floor(exact * np.exp2(floats.in_fractions)), 2.0**bits)
+    words = whole.astype(f"<u{floats.word_bytes}").view(np.uint8).ravel()
+    made = expected(words, floats.word_bytes, n_in * floats.word_bytes, n_out * floats.word_bytes)
+    results = made.view(f"<u{floats.word_bytes}").reshape(-1, n_out).astype(np.int64)
+    results -= (results >> (bits - 1) << bits) * np.array(floats.out_signed, np.int64)
+    return (results * np.exp2(-np.array(floats.out_fractions, float))).astype("<f4").view(np.uint8).ravel()
 
 
 def sum_design(
@@ -135,30 +153,34 @@ NEVER, CROSSING, FATAL, READING = 0, 1, 2, 3
 
 def moody_design() -> KernelDesign:
     """Return a kernel on a 32-bit bus that misbehaves as ``length_r_in`` says."""
-    sources = {"moody.sv": _MOODY, "shell_control.sv": (SHELL / "shell_control.sv").read_text()}
+    sources = {name: (SHELL / name).read_text() for name in ("shell_control.sv", "shell_lite.sv")}
+    sources["moody.sv"] = _MOODY
     return KernelDesign("moody", sources, ARGUMENTS, 100.0)
 
 
-def stream_sources(beat: int = 4, in_bytes: int = 64, out_bytes: int = 4, latency: int = 4) -> dict[str, str]:
+def stream_sources(
+    beat: int = 4, in_bytes: int = 64, out_bytes: int = 4, latency: int = 4, floats: FloatWords | None = None
+) -> dict[str, str]:
     """Return the stream form of the shell with the parameters of a core."""
-    parameters = {"BEAT_BYTES": beat, "IN_BYTES": in_bytes, "OUT_BYTES": out_bytes, "LATENCY": latency}
-    files = [*sorted((SHELL / "stream").glob("*.sv")), SHELL / "shell_fifo.sv"]
-    sources = {path.name: path.read_text() for path in files}
-    lines = ",\n".join(f"parameter integer {k} = {v}" for k, v in parameters.items())
-    sources["stream_parameters.svh"] = f"{lines}\n"
-    return sources
+    return shell.stream_sources(beat, in_bytes, out_bytes, latency, floats)
 
 
 def stream_design(
-    word: int = 2, beat: int = 4, in_bytes: int = 64, out_bytes: int = 4, latency: int = 4, instances: int = 1
+    word: int = 2,
+    beat: int = 4,
+    in_bytes: int = 64,
+    out_bytes: int = 4,
+    latency: int = 4,
+    instances: int = 1,
+    floats: FloatWords | None = None,
 ) -> KernelDesign:
     """Return the stream shell around the summing core, as a board takes it."""
-    sources = stream_sources(beat, in_bytes, out_bytes, latency)
+    sources = stream_sources(beat, in_bytes, out_bytes, latency, floats)
     sources["event_core.sv"] = event_core(word, in_bytes, out_bytes, latency)
     about = {
         "words_in": in_bytes // word,
         "words_out": out_bytes // word,
-        "dtype": f"int{8 * word}",
+        "dtype": "float32" if floats else f"int{8 * word}",
         "beat_bytes": beat,
     }
     return KernelDesign("krnl_stream", sources, (), 100.0, instances, about, "stream")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel
+from fpgaclass.card import KernelDesign, KernelSimulator, compilation, compile_kernel
 from fpgaclass.core import BuildError, InvalidInputError
 
 
@@ -40,6 +40,18 @@ def test_a_deleted_library_is_made_again(standin: Any, own_cache: Path, monkeypa
     library.unlink()
     assert compile_kernel(standin.moody_design()) == library
     KernelSimulator(library)
+
+
+def test_another_test_bench_is_another_library(
+    standin: Any, own_cache: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """What was compiled with the bench of an older version must not be run by a newer one."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(own_cache))
+    before = compile_kernel(standin.moody_design())
+    harness = shutil.copytree(compilation._HARNESS, tmp_path / "harness")
+    (harness / "bench.hpp").write_text((harness / "bench.hpp").read_text() + "\n")
+    monkeypatch.setattr(compilation, "_HARNESS", harness)
+    assert compile_kernel(standin.moody_design()) != before
 
 
 def test_a_compilation_shows_its_stage(

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.card import sharing
-from fpgaclass.card.sharing import FOLDER_VARIABLE, WAIT_VARIABLE, hold, let_go, queue_of
+from fpgaclass.card import sharing, tickets
+from fpgaclass.card.sharing import WAIT_VARIABLE, hold, let_go, queue_of
+from fpgaclass.card.tickets import FOLDER_VARIABLE
 from fpgaclass.core import CardError, InvalidInputError
 
 # A process that takes the card, says so, and keeps it until its standard input ends.
@@ -199,7 +200,7 @@ def test_a_door_that_stays_shut_is_named(folder: Path, monkeypatch: pytest.Monke
 
     hold("virtual0")
     let_go("virtual0")
-    monkeypatch.setattr(sharing, "_DOOR_S", 0.2)
+    monkeypatch.setattr(tickets, "_DOOR_S", 0.2)
     with (folder / "virtual0.door").open() as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         with pytest.raises(CardError, match="fuser"):

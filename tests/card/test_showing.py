@@ -43,6 +43,7 @@ def test_a_board_is_drawn_with_its_dma(standin: Any, tmp_path: Path) -> None:
     path = fpgaclass.card.write_bit(tmp_path / "s.bit", standin.stream_design(), banks=[bank], link=link)
     figure = show(pynq.Overlay(str(path), device=fpgaclass.card.VirtualZynq(7)))
     assert "mm2s in PSDDR, s2mm in PSDDR" in figure.alt_text
+    assert "hier_0/axi_dma_0 streams to and from hier_0/krnl_stream_0." in figure.alt_text
     assert _words(figure).count("axi_dma_0") == 1
     assert "processing_system" not in _words(figure)
 

@@ -402,6 +402,18 @@ def test_the_environment_makes_the_machine_a_board() -> None:
     assert done.stdout.strip() == "['virtual_zynq0', 'virtual0'] False"
 
 
+def test_a_second_board_works_beside_an_idle_card(path: Path) -> None:
+    """pynq asks the active device for interrupts, and that one has no design yet in a fresh notebook."""
+    code = (
+        "import sys, fpgaclass.card, pynq\n"
+        "overlay = pynq.Overlay(sys.argv[1], device=fpgaclass.card.VirtualZynq(1))\n"
+        "print(type(overlay.axi_dma_0).__name__, overlay.axi_dma_0.recvchannel.running)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.strip() == "DMA True", done.stderr
+
+
 def test_thousands_of_transfers_leak_nothing(overlay: Any) -> None:
     """A server transfers for days; the full 10,000 are a proof."""
     _leak(overlay, 300)

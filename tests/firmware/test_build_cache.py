@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import fpgaclass.card
 from fpgaclass.core import BuildError
 from fpgaclass.firmware import Firmware, build
 
@@ -190,6 +192,24 @@ def test_an_interrupted_build_stops_its_programs(
     assert time.monotonic() - started < 30
     assert not list((cache / "firmware").iterdir())
     assert not _tools_in(cache)
+
+
+@pytest.mark.parametrize(
+    "file", ["card/payload.py", "card/zynq_hwh.py", "card/harness/stream.cpp", "card/harness/bench.hpp",
+             "firmware/kernel.py", "firmware/shell/stream/stream_fixed.sv"]
+)  # fmt: skip
+def test_other_code_is_another_build(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another format, or proved on another test bench, must not be found under the old key."""
+    # fpgaclass.firmware.build is the function; its module has the same name.
+    module = sys.modules[build.__module__]
+    package = Path(str(module.__file__)).parents[1]
+    for room in ("card", "firmware"):
+        shutil.copytree(package / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fpgaclass.card, "__file__", str(tmp_path / "card/__init__.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "firmware/build.py"))
+    before = module._own_code()
+    (tmp_path / file).write_text((tmp_path / file).read_text() + "\n")
+    assert module._own_code() != before
 
 
 def test_the_second_build_takes_less_than_a_second(quantised_model: Any) -> None:

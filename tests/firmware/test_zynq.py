@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import read_design
-from fpgaclass.firmware import Firmware, build
+from fpgaclass.firmware import Firmware, build, load_board
 
 pynq = pytest.importorskip("pynq")
 
@@ -45,8 +46,29 @@ def test_the_overlay_predicts(firmware: Firmware, events: Any) -> None:
     assert (firmware.decode(y) == firmware.predict(events)).all()
 
 
-def test_hls4mls_own_driver_runs_unmodified(firmware: Firmware, events: Any) -> None:
-    """The driver that hls4ml 1.3 generates for its Zynq boards is what users of hls4ml already have."""
+def test_hls4mls_own_driver_runs_unmodified(firmware: Firmware) -> None:
+    """The driver that hls4ml 1.3 generates, used as it says: float32 in, float32 out, nobody converts.
+
+    The events are not rounded to any grid, and some lie beyond the range of the inputs.
+    """
+    events = np.random.default_rng(5).normal(scale=2, size=(10_000, 6)).astype(np.float32)
+    network = _driver().NeuralNetworkOverlay(firmware.path, events.shape, (len(events), 1))
+    result, _, rate = network.predict(events, profile=True)
+    assert result.dtype == np.float32
+    assert (np.array(result) == firmware.predict(events)).all()
+    assert firmware.inputs.out_of_range(events) > 0
+    assert rate > 0
+
+
+def test_doubles_are_not_lifted_over_an_edge(firmware: Firmware) -> None:
+    """A double just below a step becomes the step itself as a float32: encode must cut before it rounds."""
+    below = np.nextafter(np.full((1, 6), 0.5), 0)
+    assert (firmware.encode(below) < 0.5).all()
+    assert below.astype(np.float32).max() == 0.5
+    assert (firmware.encode(np.full((1, 6), 0.5)) == 0.5).all()
+
+
+def _driver() -> Any:
     spec = importlib.util.find_spec("hls4ml")
     assert spec is not None
     folder = Path(str(spec.origin)).parent / "templates/vivado_accelerator/pynq-z2/python_drivers"
@@ -55,20 +77,19 @@ def test_hls4mls_own_driver_runs_unmodified(firmware: Firmware, events: Any) -> 
     assert module_spec.loader is not None
     driver = importlib.util.module_from_spec(module_spec)
     module_spec.loader.exec_module(driver)
-    n, inputs, outputs = len(events), firmware.inputs, firmware.outputs
-    network = driver.NeuralNetworkOverlay(
-        firmware.path, (n, inputs.slot_words), (n, outputs.slot_words), dtype=inputs.dtype
-    )
-    result, _, rate = network.predict(events, profile=True, encode=firmware.encode, decode=firmware.decode)
-    assert (result == firmware.predict(events)).all()
-    assert rate > 0
+    return driver
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("board", ["kv260", pytest.param("zcu102", marks=pytest.mark.proof)])
-def test_other_boards_load_too(quantised_model: Any, events: Any, board: str) -> None:
-    """UltraScale+ boards have another processing system, other addresses and other clocks."""
-    firmware = build(quantised_model, board=board)
+@pytest.mark.parametrize(
+    ("board", "words"), [("kv260", "fixed"), pytest.param("zcu102", "float", marks=pytest.mark.proof)]
+)
+def test_other_boards_load_too(quantised_model: Any, events: Any, board: str, words: str) -> None:
+    """UltraScale+ boards have another processing system, other addresses and other clocks.
+
+    With fixed-point words the same driver takes encode and decode, and the DMA moves fewer bytes.
+    """
+    firmware = build(quantised_model, board=dataclasses.replace(load_board(board), words=words))
     assert dict(firmware.manifest.agreement)["Verilated kernel"] == 0
     overlay = pynq.Overlay(firmware.path)
     assert overlay.clock_dict[0]["frequency"] == 200
@@ -79,3 +100,7 @@ def test_other_boards_load_too(quantised_model: Any, events: Any, board: str) ->
     overlay.hier_0.axi_dma_0.recvchannel.transfer(y)
     overlay.hier_0.axi_dma_0.recvchannel.wait()
     assert (firmware.decode(np.array(y)) == firmware.predict(events[:100])).all()
+    network = _driver().NeuralNetworkOverlay(firmware.path, x.shape, y.shape, dtype=firmware.inputs.dtype)
+    result = network.predict(events[:100], encode=firmware.encode, decode=firmware.decode)
+    assert (result == firmware.predict(events[:100])).all()
+    assert x.itemsize == (4 if words == "float" else 2)

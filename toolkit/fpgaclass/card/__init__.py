@@ -14,9 +14,10 @@ from fpgaclass.card.kinds import kind_of
 from fpgaclass.card.measurement import Measurement, Timing
 from fpgaclass.card.measuring import measure
 from fpgaclass.card.registration import ensure_registered
-from fpgaclass.card.sharing import Holder, hold, let_go, lock_folder, queue_of
+from fpgaclass.card.sharing import hold, let_go, lock_folder, queue_of
 from fpgaclass.card.showing import show
 from fpgaclass.card.simulator import KernelSimulator
+from fpgaclass.card.tickets import Holder
 from fpgaclass.card.toolchain import find_compiler, find_verilator
 from fpgaclass.card.tracing import trace
 from fpgaclass.card.waveform import Waveform

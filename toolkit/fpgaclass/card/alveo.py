@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from fpgaclass.card.design import Bank, KernelDesign, Link
 from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
-from fpgaclass.card.memory import CardMemory
 from fpgaclass.card.simulators import open_kernel
-from fpgaclass.card.system import Span
-from fpgaclass.card.timeline import Timeline
+from fpgaclass.card.system import Program, Span
 from fpgaclass.card.unit import ComputeUnit
 from fpgaclass.card.xclbin import read_design
 from fpgaclass.core import CardError
@@ -33,35 +30,22 @@ def metadata(path: str) -> Any:
 
 
 class AlveoSystem:
-    """A programmed card.
+    """A programmed card."""
 
-    Args:
-        design: the kernel.
-        link: the model of the card's link.
-        library: the kernel, as ``prepare_kernel`` returns it.
-        ip_dict: pynq's, for the addresses.
-        memory: of the card.
-        timeline: where events go.
-        watchdog: cycles without a transfer after which a run counts as hung.
-    """
-
-    def __init__(
-        self,
-        design: KernelDesign,
-        link: Link,
-        library: Path,
-        ip_dict: Mapping[str, Any],
-        memory: CardMemory,
-        timeline: Timeline,
-        watchdog: int,
-    ) -> None:
-        self._design, self._link, self._timeline = design, link, timeline
-        known = {one["fullpath"]: one for one in ip_dict.values()}
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        known = {one["fullpath"]: one for one in program.ip_dict.values()}
         self._units = {
             known[name]["phys_addr"]: ComputeUnit(
-                name, design, open_kernel(library), memory, link, timeline, watchdog
+                name,
+                program.design,
+                open_kernel(program.library),
+                program.memory,
+                program.link,
+                program.timeline,
+                program.watchdog,
             )
-            for name in design.instance_names
+            for name in program.design.instance_names
         }
         self.spans = [
             Span(one["phys_addr"], one["addr_range"], self._units[one["phys_addr"]]) for one in known.values()
@@ -69,7 +53,7 @@ class AlveoSystem:
 
     def sync_s(self, size: int, bytes_per_s: float) -> float:
         """Return the modelled seconds of a copy over the link."""
-        return self._link.dma_setup_s + size / bytes_per_s
+        return self._program.link.dma_setup_s + size / bytes_per_s
 
     def launch(self, bo: CommandBuffer, waits: Sequence[CommandBuffer]) -> VirtualWaitHandle:
         """Start what pynq wrote into a buffer, once others have ended."""
@@ -85,12 +69,12 @@ class AlveoSystem:
         payload = bo.memory.raw[start : start + size]
         registers = {
             offset: int.from_bytes(payload[offset : offset + 4], "little")
-            for argument in self._design.arguments
+            for argument in self._program.design.arguments
             for offset in range(argument.offset, argument.offset + argument.size, 4)
         }
         after = [wait.future for wait in waits if wait.future is not None]
         bo.future = self._units[addresses[index]].launch(registers, after)
-        return VirtualWaitHandle(bo, bo.future, self._timeline)
+        return VirtualWaitHandle(bo, bo.future, self._program.timeline)
 
     def close(self) -> None:
         """Stop what runs."""

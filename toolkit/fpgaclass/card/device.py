@@ -22,7 +22,7 @@ from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
 from fpgaclass.card.memory import Allocation, CardMemory
 from fpgaclass.card.simulator import WATCHDOG
 from fpgaclass.card.simulators import prepare_kernel
-from fpgaclass.card.system import target_at
+from fpgaclass.card.system import Program, target_at
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.core import CardError, InvalidInputError, WrongCardError
 
@@ -66,6 +66,9 @@ class VirtualCard(Device):  # type: ignore[misc]
         self.design: KernelDesign | None = None
         self.link: Link | None = None
         self.mem_dict: dict[str, Any] = {}
+        # pynq looks up interrupts on the active device, even before that is programmed.
+        self.interrupt_pins: dict[str, Any] = {}
+        self.interrupt_controllers: dict[str, Any] = {}
         self._system: alveo.AlveoSystem | zynq.ZynqSystem | None = None
 
     def __repr__(self) -> str:
@@ -92,8 +95,10 @@ class VirtualCard(Device):  # type: ignore[misc]
         self._clear()
         self._ensure_banks(banks)
         make = zynq.ZynqSystem if form is zynq else alveo.AlveoSystem
-        self._system = make(design, link, library, parser.ip_dict, self.memory, self.timeline, watchdog)
+        program = Program(design, link, library, parser.ip_dict, self.memory, self.timeline, watchdog)
+        self._system = make(program)
         self.design, self.link = design, link
+        self.name = f"fpgaclass_virtual_{'board' if form is zynq else 'card'}"
         self.timeline.add(Event("program", _PROGRAM_S, "modelled", 1))
         self.post_download(bitstream, parser)
 

@@ -45,7 +45,8 @@ def measure(
         kernel: an overlay with one kind of kernel, or one of its compute units, with hls4ml's arguments
             (input, output, words in, words out), or one of its DMAs.
         batch_sizes: events in a call.
-        data: events to send, shape (n, words_in), repeated as needed; random words when None.
+        data: events to send, shape (n, words_in), repeated as needed; random words (floats: normal
+            deviates) when None.
         words_in: words of an event's slot; from the design when None.
         words_out: words of a result's slot; from the design when None.
         dtype: of a word; from the design when None.
@@ -156,8 +157,10 @@ def _known(name: str, value: int | None, about: dict[str, Any]) -> int:
 
 def _events(data: npt.ArrayLike | None, words_in: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     if data is None:
-        count = 1024 * words_in * dtype.itemsize
-        raw = np.random.default_rng(1).integers(0, 256, count, dtype=np.uint8)
+        rng = np.random.default_rng(1)
+        if dtype.kind == "f":
+            return rng.normal(size=(1024, words_in)).astype(dtype)
+        raw = rng.integers(0, 256, 1024 * words_in * dtype.itemsize, dtype=np.uint8)
         return raw.view(dtype).reshape(1024, words_in)
     events = np.asarray(data, dtype=dtype)
     if events.ndim != 2 or events.shape[1] != words_in or not len(events):

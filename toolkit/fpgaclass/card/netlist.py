@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.card.design import KernelDesign
-from fpgaclass.card.netlist_cells import IGNORED, REGISTERS, Operand, compute
+from fpgaclass.card.netlist_cells import IGNORED, REGISTERS, Operand, compute, contents, number, slice_of
 from fpgaclass.card.toolchain import find_yosys, version_of
 from fpgaclass.core import BuildError, atomic_directory, cache_directory, digest_of, run_tool, stage
 
 PROGRAM = "kernel.py"
 _CLOCK, _BOUNDS = "ap_clk", ("ap_start", "ap_done")
 _PASSES = "proc; flatten; opt_expr; opt_clean"
+_NETWORK = "core."  # the instance in the shell, below which there are hundreds of nets
 _Bit = int | str
 
 
@@ -46,7 +47,9 @@ def compile_netlist(design: KernelDesign, *, watched: bool = False) -> Path:
             for name, text in design.sources.items():
                 (out / name).write_text(text)
             files = " ".join(name for name in sorted(design.sources) if name.endswith((".v", ".sv")))
-            script = f"read_verilog -sv -defer {files}; hierarchy -top {design.name}; {_PASSES}; "
+            kept = " ".join(f"{design.name}/w:{net}" for net in _BOUNDS)
+            script = f"read_verilog -sv -defer {files}; hierarchy -top {design.name}; "
+            script += f"setattr -set keep 1 {kept}; {_PASSES}; "
             command = [*yosys.command, "-q", "-p", f"{script} write_json netlist.json"]
             run_tool(command, cwd=out, log=out / "yosys.log", timeout=3600)
             module = json.loads((out / "netlist.json").read_text())["modules"][design.name]
@@ -125,13 +128,13 @@ class Program:
         return list(self._nets[name]["bits"])
 
     def _inner(self) -> list[str]:
-        """Return the named nets inside, down to those of the modules in the top."""
+        """Return the named nets of the top, its modules and their blocks, but not the network's own."""
         return [
             name
             for name, net in sorted(self._nets.items())
             if not net["hide_name"]
             and name not in (*self._ports, *_BOUNDS)
-            and name.count(".") < 2
+            and name.count(".") < (2 if name.startswith(_NETWORK) else 3)
             and "[" not in name
             and any(bit in self._source for bit in net["bits"])
         ]
@@ -163,7 +166,7 @@ class Program:
     def _compute(self, variable: str, cell: Mapping[str, Any]) -> None:
         kind, connections = cell["type"], cell["connections"]
         if kind in ("$memrd", "$memrd_v2"):
-            if _number(cell["parameters"]["CLK_ENABLE"]):
+            if number(cell["parameters"]["CLK_ENABLE"]):
                 raise BuildError("the netlist has a clocked memory port, unknown to the simulator in Python")
             name = cell["parameters"]["MEMID"].removeprefix("\\").strip()
             first = self._memories[name].get("start_offset", 0)
@@ -174,7 +177,7 @@ class Program:
             self._lines.append(f"{variable} = {memory}[a] if 0 <= a < {size} else 0")
             self._define(connections["DATA"], variable)
             return
-        signed = {port: bool(_number(cell["parameters"].get(f"{port}_SIGNED", "0"))) for port in "AB"}
+        signed = {port: bool(number(cell["parameters"].get(f"{port}_SIGNED", "0"))) for port in "AB"}
         if kind not in ("$shl", "$shr", "$sshl", "$sshr", "$shift", "$shiftx") and "B" in connections:
             signed = dict.fromkeys("AB", all(signed.values()))  # Verilog extends signs where both have one
         operands = {
@@ -188,7 +191,7 @@ class Program:
     def _next(self, position: int, cell: Mapping[str, Any]) -> str:
         """Return a register's value after the clock's edge."""
         kind, ports, parameters = cell["type"], cell["connections"], cell["parameters"]
-        if ports["CLK"] != [self._clock_bit] or not _number(parameters["CLK_POLARITY"]):
+        if ports["CLK"] != [self._clock_bit] or not number(parameters["CLK_POLARITY"]):
             raise BuildError(f"a register is not clocked by the rising edge of {_CLOCK}")
         value = self._read(ports["D"])
         held = self._condition(ports["EN"], parameters["EN_POLARITY"]) if "EN" in ports else ""
@@ -196,13 +199,13 @@ class Program:
         if kind in ("$dff", "$dffe"):
             return enabled
         reset = self._condition(ports["SRST"], parameters["SRST_POLARITY"])
-        start = _number(parameters["SRST_VALUE"])
+        start = number(parameters["SRST_VALUE"])
         if kind == "$sdffce":
             return f"(({start} if {reset} else {value}) if {held} else r{position})"
         return f"({start} if {reset} else {enabled})"
 
     def _condition(self, bits: Sequence[_Bit], polarity: str) -> str:
-        return self._read(bits) if _number(polarity) else f"not {self._read(bits)}"
+        return self._read(bits) if number(polarity) else f"not {self._read(bits)}"
 
     def _write(self, cell: Mapping[str, Any]) -> list[str]:
         if cell["type"] not in ("$memwr", "$memwr_v2"):
@@ -229,19 +232,7 @@ class Program:
         return f"m{sorted(self._memories).index(name)}"
 
     def _contents(self, name: str) -> list[int]:
-        about = self._memories[name]
-        words = [0] * about["size"]
-        for cell in self._cells.values():
-            if cell["type"] in ("$meminit", "$meminit_v2"):
-                ports, width = cell["connections"], about["width"]
-                if cell["parameters"]["MEMID"].removeprefix("\\").strip() != name:
-                    continue
-                data = "".join("1" if bit == "1" else "0" for bit in reversed(ports["DATA"]))
-                address = _number("".join(str(bit) for bit in reversed(ports["ADDR"])))
-                for offset in range(len(data) // width):
-                    word = data[len(data) - (offset + 1) * width : len(data) - offset * width]
-                    words[address - about.get("start_offset", 0) + offset] = int(word, 2)
-        return words
+        return contents(name, self._memories[name], self._cells.values())
 
     def _initial(self, bits: Sequence[_Bit]) -> int:
         values: dict[_Bit, str] = {}
@@ -282,24 +273,10 @@ class Program:
                 continue
             while end < len(bits) and self._source.get(bits[end]) == (variable, low + end - at, width):
                 end += 1
-            parts.append(_slice(variable, low, end - at, width, at))
+            parts.append(slice_of(variable, low, end - at, width, at))
             at = end
         return [*parts, *([str(constant)] if constant else [])]
 
 
-def _slice(variable: str, low: int, count: int, width: int, to: int) -> str:
-    text = variable if low == 0 else f"{variable} >> {low}"
-    if low + count < width:
-        text = f"({text}) & {(1 << count) - 1}" if low else f"{text} & {(1 << count) - 1}"
-    if to:
-        return f"({text}) << {to}"
-    return text if text == variable else f"({text})"
-
-
 def _tuple(letter: str, count: int) -> str:
     return f"({''.join(f'{letter}{i}, ' for i in range(count))})"
-
-
-def _number(bits: str | int) -> int:
-    text = str(bits)
-    return int("".join("1" if bit == "1" else "0" for bit in text) or "0", 2)

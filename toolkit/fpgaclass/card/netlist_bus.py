@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,15 +53,20 @@ class _Held:
     length: int = 0
 
 
-class MemoryBus:
-    """What answers a kernel's memory port.
+class Bus(ABC):
+    """What is around a kernel, besides its control port: memory, and dice that refuse a share of the clocks.
 
     Args:
         pins: of the kernel.
         beat: bytes of a beat.
-        read_latency: clocks from a burst's address to its first beat.
-        write_latency: clocks from a burst's last beat to its answer.
+        read_latency: clocks from the start of a burst or transfer to its first beat.
+        write_latency: clocks from its last beat to its answer.
         status: counters, which this updates.
+
+    Attributes:
+        regions: what is mapped at which address.
+        message: how the kernel broke the bus's rules, if it did.
+        last_transfer: the clock in which something last moved.
     """
 
     def __init__(self, pins: Pins, beat: int, read_latency: int, write_latency: int, status: Status) -> None:
@@ -76,6 +82,46 @@ class MemoryBus:
     def stall(self, permille: int, seed: int) -> None:
         """Refuse that share of the clocks at random."""
         self._stall, self._random = permille, seed * 2 + 1
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Forget what is under way."""
+
+    @abstractmethod
+    def drive(self, now: int) -> None:
+        """Set the kernel's inputs for a clock."""
+
+    @abstractmethod
+    def transfer(self, shown: tuple[int, ...]) -> None:
+        """Take note of what has moved in this clock."""
+
+    def _ready(self) -> bool:
+        if not self._stall:
+            return True
+        dice = self._random
+        dice ^= dice << 13 & _WORD
+        dice ^= dice >> 7
+        dice ^= dice << 17 & _WORD
+        self._random = dice
+        return (dice >> 20) % 1000 >= self._stall
+
+    def _find(self, address: int, size: int) -> memoryview | None:
+        for base, region in self.regions.items():
+            if base <= address and address + size <= base + len(region):
+                return region[address - base :]
+        return None
+
+    def _fault(self, address: int, is_write: bool) -> None:
+        if not self._status.fault:
+            self._status.fault = 1
+            self._status.fault_address, self._status.fault_is_write = address, int(is_write)
+
+    def _broken(self, what: str) -> None:
+        self.message = self.message or what
+
+
+class MemoryBus(Bus):
+    """What answers a kernel's memory port."""
 
     def forget(self) -> None:
         """Forget what is under way."""
@@ -124,16 +170,6 @@ class MemoryBus:
         if moves:
             self._writes.append(self._burst("AW", shown, 0))
             self._status.write_bursts += 1
-
-    def _ready(self) -> bool:
-        if not self._stall:
-            return True
-        dice = self._random
-        dice ^= dice << 13 & _WORD
-        dice ^= dice >> 7
-        dice ^= dice << 17 & _WORD
-        self._random = dice
-        return (dice >> 20) % 1000 >= self._stall
 
     def _show_read(self, burst: _Burst) -> None:
         data = burst.data[: self._beat] if burst.data is not None else b"\xdb" * self._beat
@@ -194,17 +230,10 @@ class MemoryBus:
         beats = shown[self._pins.out[f"m_axi_gmem_{channel}LEN"]] + 1
         named = self._pins.out.get(f"m_axi_gmem_{channel}ID")
         data = self._find(address, beats * self._beat)
-        if data is None and not self._status.fault:
-            self._status.fault = 1
-            self._status.fault_address, self._status.fault_is_write = address, int(channel == "AW")
+        if data is None:
+            self._fault(address, channel == "AW")
         self.last_transfer = self._now
         return _Burst(self._now + latency, beats, shown[named] if named is not None else 0, data)
-
-    def _find(self, address: int, size: int) -> memoryview | None:
-        for base, region in self.regions.items():
-            if base <= address and address + size <= base + len(region):
-                return region[address - base :]
-        return None
 
     def _check_address(
         self, channel: str, held: _Held, valid: bool, moves: bool, shown: tuple[int, ...]
@@ -221,6 +250,3 @@ class MemoryBus:
             if (address & 4095) + (length + 1) * self._beat > 4096:
                 self._broken(f"{channel} crosses 4 KB")
         return _Held(valid and not moves, address, length)
-
-    def _broken(self, what: str) -> None:
-        self.message = self.message or what

@@ -6,8 +6,9 @@ unsigned integers of their width; ``x`` and ``z`` count as 0, as in a simulator 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fpgaclass.core import BuildError
 
@@ -129,3 +130,36 @@ def _choose(default: Operand, choices: Operand, select: Operand, width: int) -> 
     ones = (1 << width) - 1
     lowest = f"({select.text} & -{select.text}).bit_length() - 1"
     return f"({choices.text} >> ({lowest}) * {width}) & {ones} if {select.text} else {default.text}"
+
+
+def contents(name: str, about: Mapping[str, int], cells: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the words that a memory begins with; ``about`` has its size, width and first address."""
+    words, width = [0] * about["size"], about["width"]
+    for cell in cells:
+        if cell["type"] not in ("$meminit", "$meminit_v2"):
+            continue
+        ports = cell["connections"]
+        if cell["parameters"]["MEMID"].removeprefix("\\").strip() != name:
+            continue
+        data = "".join("1" if bit == "1" else "0" for bit in reversed(ports["DATA"]))
+        address = number("".join(str(bit) for bit in reversed(ports["ADDR"])))
+        for offset in range(len(data) // width):
+            word = data[len(data) - (offset + 1) * width : len(data) - offset * width]
+            words[address - about.get("start_offset", 0) + offset] = int(word, 2)
+    return words
+
+
+def slice_of(variable: str, low: int, count: int, width: int, to: int) -> str:
+    """Return ``count`` bits of a variable of ``width`` bits from bit ``low`` on, moved to bit ``to``."""
+    text = variable if low == 0 else f"{variable} >> {low}"
+    if low + count < width:
+        text = f"({text}) & {(1 << count) - 1}" if low else f"{text} & {(1 << count) - 1}"
+    if to:
+        return f"({text}) << {to}"
+    return text if text == variable else f"({text})"
+
+
+def number(bits: str | int) -> int:
+    """Return a parameter of yosys' JSON, in which numbers are texts of bits."""
+    text = str(bits)
+    return int("".join("1" if bit == "1" else "0" for bit in text) or "0", 2)

@@ -1,7 +1,7 @@
 """A kernel's netlist on its own clock in Python: what ``KernelSimulator`` does, without a C++ compiler.
 
 The bench around it is that of harness/bench.hpp and harness/memory.cpp, step by step: the same clocks, the
-same dice, the same refusals. Tests hold the two together.
+same dice, the same refusals. Tests hold the two together. Kernels with streams are in ``netlist_stream``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.card.netlist_bus import MemoryBus, Pins
+from fpgaclass.card.netlist_bus import Bus, MemoryBus, Pins
 from fpgaclass.card.simulator import (
     BROKEN,
     BUDGET,
@@ -71,14 +71,20 @@ class NetlistSimulator:
         self._stop_on_fault = stop_on_fault
         self._now = self._begun = 0
         self._status = Status()
-        beat = made["WIDTHS"]["m_axi_gmem_RDATA"] // 8
-        self._bus = MemoryBus(self._pins, beat, read_latency, write_latency, self._status)
+        self._last_shown: tuple[int, ...] = (0,) * (len(self._pins.out))
+        self._bus = self._make_bus(self._pins, read_latency, write_latency, self._status)
         self.reset()
         self._bus.stall(stall_permille, seed)
+
+    def _make_bus(self, pins: Pins, read_latency: int, write_latency: int, status: Status) -> Bus:
+        return MemoryBus(pins, self.widths["m_axi_gmem_RDATA"] // 8, read_latency, write_latency, status)
 
     def reset(self) -> None:
         """Pull the kernel's reset; registers go to zero and open transfers are forgotten."""
         self._bus.message = ""
+        self._pull_reset()
+
+    def _pull_reset(self) -> None:
         self._bus.forget()
         for name in ("AWVALID", "WVALID", "BREADY", "ARVALID", "RREADY"):
             self._pins.set(f"s_axi_control_{name}", 0)
@@ -203,6 +209,7 @@ class NetlistSimulator:
         if self._pins.values[self._reset_position]:
             self._bus.transfer(shown)
         self._now += 1
+        self._last_shown = shown
         return shown
 
     def _count_run(self, start: int, done: int) -> None:

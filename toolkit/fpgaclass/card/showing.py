@@ -66,6 +66,11 @@ def show(overlay: Any) -> DescribedFigure:
         label = f"{unit['name']}\nregisters at {unit['phys_addr']:#x}"
         _box(axes, 73, middle - 4, 25, 8, _UNIT, label)
         sentences.append(_connect(axes, unit, middle, places, banks))
+        fed = _fed_by(unit, units[row + 1 : row + 2])
+        if fed:
+            sentences.append(f"{unit['name']} streams to and from {fed}.")
+            _arrow(axes, 82, middle - 4, 82, middle - 6, "to")
+            _arrow(axes, 89, middle - 6, 89, middle - 4, "from")
     clocks = [
         f"{clock['frequency']:g} MHz" for clock in (getattr(overlay, "clock_dict", None) or {}).values()
     ]
@@ -86,6 +91,14 @@ def _units(blocks: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "phys_addr" in block and "processing_system" not in str(block.get("type", "")):
             found.setdefault(int(block["phys_addr"]), dict(block, name=name))
     return sorted(found.values(), key=lambda unit: str(unit["name"]))
+
+
+def _fed_by(unit: Mapping[str, Any], others: list[dict[str, Any]]) -> str:
+    """Return the name of the kernel whose streams a DMA feeds: the one beside it in its hierarchy, if any."""
+    name = str(unit["name"])
+    place = name.rpartition("/")[0]
+    beside = [str(other["name"]) for other in others]
+    return next((one for one in beside if place and "dma" in name and one.rpartition("/")[0] == place), "")
 
 
 def _connect(

@@ -12,8 +12,10 @@ from fpgaclass.card.compilation import LIBRARY, compile_kernel
 from fpgaclass.card.design import KernelDesign
 from fpgaclass.card.netlist import compile_netlist
 from fpgaclass.card.netlist_simulator import NetlistSimulator
+from fpgaclass.card.netlist_stream import NetlistStream
 from fpgaclass.card.simulator import KernelSimulator
 from fpgaclass.card.toolchain import find_compiler, find_verilator
+from fpgaclass.card.zynq_simulator import StreamSimulator
 from fpgaclass.core import InvalidInputError, ToolMissingError, warn
 
 VARIABLE = "FPGACLASS_SIMULATOR"
@@ -23,11 +25,11 @@ _KINDS = ("", "compiled", "netlist")
 def prepare_kernel(design: KernelDesign) -> Path:
     """Make a kernel ready to run, and return what ``open_kernel`` opens.
 
-    Where there is no C++ compiler, or no Verilator, a kernel with a memory port becomes a program in Python.
-    Its results and cycles are the same, and it is hundreds of times slower, which a warning says.
+    Where there is no C++ compiler, or no Verilator, a kernel becomes a program in Python. Its results and
+    cycles are the same, and it is hundreds of times slower, which a warning says.
 
     Raises:
-        ToolMissingError: there is neither a compiler nor yosys, or the kernel has streams.
+        ToolMissingError: there is neither a compiler nor yosys.
         BuildError: the RTL does not compile.
     """
     wanted = os.environ.get(VARIABLE, "")
@@ -38,16 +40,13 @@ def prepare_kernel(design: KernelDesign) -> Path:
             find_verilator()
             find_compiler()
         except ToolMissingError as missing:
-            if wanted or design.interface != "memory":
+            if wanted:
                 raise
             why = missing.what
         else:
             return compile_kernel(design)
     else:
         why = f"{VARIABLE} is set"
-    if design.interface != "memory":
-        what = f"{design.name} has streams, which the simulator in Python does not run"
-        raise ToolMissingError(what, next_step="apt-get install g++ (as root), or pip install ziglang")
     program = compile_netlist(design)
     warn(
         f"{why}: {design.name} runs in Python, with the same results and cycles, hundreds of times slower; "
@@ -57,5 +56,10 @@ def prepare_kernel(design: KernelDesign) -> Path:
 
 
 def open_kernel(prepared: Path) -> KernelSimulator | NetlistSimulator:
-    """Return a new instance of a kernel that ``prepare_kernel`` has made ready."""
+    """Return a new instance of a kernel with a memory port that ``prepare_kernel`` has made ready."""
     return KernelSimulator(prepared) if prepared.name == LIBRARY else NetlistSimulator(prepared)
+
+
+def open_stream(prepared: Path) -> StreamSimulator | NetlistStream:
+    """Return a new instance of a kernel with streams that ``prepare_kernel`` has made ready."""
+    return StreamSimulator(prepared) if prepared.name == LIBRARY else NetlistStream(prepared)

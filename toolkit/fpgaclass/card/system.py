@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+from fpgaclass.card.design import KernelDesign, Link
+from fpgaclass.card.memory import CardMemory
+from fpgaclass.card.timeline import Timeline
 from fpgaclass.core import BusError
 
 
@@ -26,6 +30,29 @@ class Span:
     base: int
     size: int
     target: Registers
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a device is programmed with, and what of the device its kernels need.
+
+    Attributes:
+        design: the kernel.
+        link: the model of the link between host and device.
+        library: the kernel made ready to run, as ``prepare_kernel`` returns it.
+        ip_dict: pynq's, for the addresses.
+        memory: of the device.
+        timeline: where events go.
+        watchdog: cycles without a transfer after which nothing more is expected to happen.
+    """
+
+    design: KernelDesign
+    link: Link
+    library: Path
+    ip_dict: Mapping[str, Any]
+    memory: CardMemory
+    timeline: Timeline
+    watchdog: int
 
 
 class System(Protocol):

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from fpgaclass.card.waveform import Signal, Waveform
 
 _HANDSHAKES = ("ARVALID", "ARREADY", "RVALID", "RREADY", "AWVALID", "AWREADY", "WVALID", "WREADY", "BVALID")
-_DEFAULT = ("ap_start", "ap_done", *(f"m_axi_gmem_{name}" for name in _HANDSHAKES), "m_axi_gmem_ARADDR")
+_STREAM = ("TVALID", "TREADY", "TDATA", "TLAST")
+_DEFAULT = (
+    *("ap_start", "ap_done", *(f"m_axi_gmem_{name}" for name in _HANDSHAKES), "m_axi_gmem_ARADDR"),
+    *(f"{port}_{name}" for port in ("in_r", "out_r") for name in _STREAM),
+)
 _INK, _WORD, _UNKNOWN = "#0072B2", "#E69F00", "#CC79A7"
 _MOST_CHANGES = 5000
 _LETTER = 0.011  # of the width of the picture

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.card.design import Bank, KernelDesign, Link
-from fpgaclass.card.memory import CardMemory
-from fpgaclass.card.system import Registers, Span
-from fpgaclass.card.timeline import Timeline
+from fpgaclass.card.simulators import open_stream
+from fpgaclass.card.system import Program, Registers, Span
 from fpgaclass.card.zynq_bitfile import read_bit
 from fpgaclass.card.zynq_hwh import INTERRUPTS
 from fpgaclass.card.zynq_interrupts import ActiveLine, InterruptController
-from fpgaclass.card.zynq_simulator import StreamSimulator
 from fpgaclass.card.zynq_unit import StreamUnit
 from fpgaclass.core import CardError
 
@@ -77,37 +75,27 @@ class _Pair:
 
 
 class ZynqSystem:
-    """A programmed board.
+    """A programmed board."""
 
-    Args:
-        design: the kernel.
-        link: the model of register accesses and of setting up a transfer.
-        library: the compiled kernel with its DMA.
-        ip_dict: pynq's, for the addresses.
-        memory: of the board.
-        timeline: where events go.
-        watchdog: cycles without a transfer after which nothing more is expected to happen.
-    """
-
-    def __init__(
-        self,
-        design: KernelDesign,
-        link: Link,
-        library: Path,
-        ip_dict: Mapping[str, Any],
-        memory: CardMemory,
-        timeline: Timeline,
-        watchdog: int,
-    ) -> None:
+    def __init__(self, program: Program) -> None:
+        design, ip_dict = program.design, program.ip_dict
         self._controller = InterruptController()
         self.interrupt_line = self._controller.line
         self._units: list[StreamUnit] = []
         found: list[tuple[Any, Registers]] = [(ip_dict[INTERRUPTS], self._controller)]
         for index in range(design.instances):
             pins = partial(self._controller.drive, 2 * index)
-            simulator = StreamSimulator(library)
             name = f"hier_{index}"
-            unit = StreamUnit(name, design, simulator, memory, link, timeline, watchdog, pins)
+            unit = StreamUnit(
+                name,
+                design,
+                open_stream(program.library),
+                program.memory,
+                program.link,
+                program.timeline,
+                program.watchdog,
+                pins,
+            )
             self._units.append(unit)
             found.append((ip_dict[f"{name}/axi_dma_0"], _Pair(unit.read_dma, unit.write_dma)))
             kernel = ip_dict[f"{name}/{design.name}_0"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from fpgaclass.card.simulator import READ_LATENCY, WRITE_LATENCY, KernelSimulator
+from fpgaclass.card.simulator import READ_LATENCY, WATCHDOG, WRITE_LATENCY, KernelSimulator
 from fpgaclass.core import CardError, InvalidInputError
 
 LENGTH_BITS = 26
@@ -15,6 +15,48 @@ DMACR, DMASR, ADDRESS, LENGTH = 0x00, 0x04, 0x18, 0x28
 MM2S, S2MM = 0x00, 0x30
 RS, RESET = 1, 4
 HALTED, IDLE, INTERNAL_ERROR, DECODE_ERROR, DONE_IRQ, ERROR_IRQ = 0x1, 0x2, 0x10, 0x40, 0x1000, 0x4000
+
+
+class Dma(Protocol):
+    """A simulator's DMA, by its registers."""
+
+    def dma_write(self, offset: int, value: int) -> None:
+        """Write a register."""
+
+    def dma_read(self, offset: int) -> int:
+        """Read a register."""
+
+    def advance(self, cycles: int, watchdog: int = WATCHDOG) -> bool:
+        """Let transfers run; True when none is under way."""
+
+
+def check_length_bits(bits: int) -> None:
+    """Check the width of a DMA's length register.
+
+    Raises:
+        InvalidInputError: no DMA has such a one.
+    """
+    if not 8 <= bits <= LENGTH_BITS:
+        raise InvalidInputError(f"a DMA's length register has 8 to {LENGTH_BITS} bits")
+
+
+def move_packet(dma: Dma, source: int, sent: int, target: int, room: int, watchdog: int = WATCHDOG) -> int:
+    """Send bytes from one address as a packet, receive its results at another; return their bytes.
+
+    Raises:
+        CardError: as ``advance``; or a channel halted, because of an address or a room that is too small.
+    """
+    for channel, address, size in ((S2MM, target, room), (MM2S, source, sent)):
+        dma.dma_write(channel + DMACR, RS)
+        dma.dma_write(channel + ADDRESS, address)
+        dma.dma_write(channel + LENGTH, size)
+    while not dma.advance(1 << 40, watchdog):
+        pass
+    for channel in (MM2S, S2MM):
+        status = dma.dma_read(channel + DMASR)
+        if status & HALTED:
+            raise CardError(f"the DMA halted, with status {status:#x} (channel at {channel:#x})")
+    return dma.dma_read(S2MM + LENGTH)
 
 
 class StreamSimulator(KernelSimulator):
@@ -57,13 +99,12 @@ class StreamSimulator(KernelSimulator):
             stop_on_fault=False,
         )
         _declare(self._lib)
+        check_length_bits(length_bits)
         self._length_bits = length_bits
         self.set_packets(ends_packets)
 
     def set_packets(self, ends: bool) -> None:
         """Say whether the last beat of a transfer to the kernel ends a packet (has TLAST)."""
-        if not 8 <= self._length_bits <= LENGTH_BITS:
-            raise InvalidInputError(f"a DMA's length register has 8 to {LENGTH_BITS} bits")
         self._lib.fk_dma_setup(self._handle, self._length_bits, int(ends))
 
     def dma_write(self, offset: int, value: int) -> None:
@@ -82,17 +123,7 @@ class StreamSimulator(KernelSimulator):
         Raises:
             CardError: as ``advance``; or a channel halted, because of an address or a room that is too small.
         """
-        for channel, address, size in ((S2MM, target, room), (MM2S, source, sent)):
-            self.dma_write(channel + DMACR, RS)
-            self.dma_write(channel + ADDRESS, address)
-            self.dma_write(channel + LENGTH, size)
-        while not self.advance(1 << 40):
-            pass
-        for channel in (MM2S, S2MM):
-            status = self.dma_read(channel + DMASR)
-            if status & HALTED:
-                raise CardError(f"the DMA halted, with status {status:#x} (channel at {channel:#x})")
-        return self.dma_read(S2MM + LENGTH)
+        return move_packet(self, source, sent, target, room)
 
     @property
     def interrupts(self) -> tuple[bool, bool, bool]:

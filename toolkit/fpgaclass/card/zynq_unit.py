@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from fpgaclass.card.design import KernelDesign, Link
 from fpgaclass.card.memory import CardMemory, Wiring
+from fpgaclass.card.netlist_stream import NetlistStream
 from fpgaclass.card.simulator import WATCHDOG
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
@@ -32,6 +33,9 @@ _PATIENCE_S = 2.0
 _PATIENCE_POLLS = 50
 # A look at a status while something runs lets it run on for this long first, rather than look again at once.
 _POLL_S = 5e-3
+# Two looks at a status in a row, no further apart than this, are one wait: the time between them is the
+# card's, as it is on a board, where the transfer goes on meanwhile.
+_GAP_S = 1e-3
 _NAMES = {MM2S: "MM2S", S2MM: "S2MM"}
 
 
@@ -56,7 +60,7 @@ class StreamUnit:
         self,
         name: str,
         design: KernelDesign,
-        simulator: StreamSimulator,
+        simulator: StreamSimulator | NetlistStream,
         memory: CardMemory,
         link: Link,
         timeline: Timeline,
@@ -74,6 +78,7 @@ class StreamUnit:
         self._ended.set()
         self._changed = time.monotonic()
         self._polls = 0
+        self._polled = 0.0  # until when
         self._runs = 0
         self._failure: CardError | None = None
         self._to_tell: list[str] = []
@@ -140,8 +145,11 @@ class StreamUnit:
 
     def _end_access(self, started: float, polls: bool = False) -> None:
         if polls:  # beside a transfer, and as often as this machine is slow: no part of a board's time
-            self._timeline.waited(time.perf_counter() - started)
+            now = time.perf_counter()
+            self._timeline.waited(now - (self._polled if started - self._polled < _GAP_S else started))
+            self._polled = now
         else:
+            self._polled = 0.0
             access = Event("registers", self._link.mmio_s, "modelled", 1, self.name)
             self._timeline.add(access, time.perf_counter() - started)
         with self._telling:

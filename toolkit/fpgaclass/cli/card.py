@@ -53,7 +53,7 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def measure(
-    file: Annotated[Path, typer.Argument(help="An xclbin.")],
+    file: Annotated[Path, typer.Argument(help="An xclbin, or the bit file of a Zynq board.")],
     index: Index = 0,
     batches: Annotated[
         str, typer.Option(help="Events in a call, with commas between.")

@@ -65,7 +65,9 @@ class Manifest:
         for side in ("inputs", "outputs"):
             layout = data[side]
             fields = tuple(Field(**one) for one in layout["fields"])
-            data[side] = WordFormat(fields, layout["word_bits"], tuple(layout["shape"]))
+            data[side] = WordFormat(
+                fields, layout["word_bits"], tuple(layout["shape"]), layout.get("floats", False)
+            )
         return cls(**data)
 
 
@@ -150,7 +152,7 @@ class Firmware:
         """The layout of a result in the output buffer."""
         return self.manifest.outputs
 
-    def encode(self, x: npt.ArrayLike) -> npt.NDArray[np.signedinteger[Any]]:
+    def encode(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pack events (n, \\*inputs.shape) into the words (n, inputs.slot_words) that the card reads."""
         return self.inputs.encode(x)
 

@@ -43,6 +43,8 @@ class Board:
         vendor: the vendor's name for it: the Vitis platform of a card, the board part of a Zynq board.
         clock_mhz: the kernel's clock, MHz; an estimate until a vendor tool has closed timing.
         adder_level_ns: time taken for one level of LUT and carry chain, ns; an estimate.
+        words: what a stream of a Zynq board carries: ``"float"``, as hls4ml's own boards do by default, or
+            ``"fixed"``, the core's own integers.
         lut_ratio: look-up tables of this family for one of da4ml's estimate, which are of six inputs.
         bram_kbit: size of one block of memory, kbit.
         resources: what the device has.
@@ -64,6 +66,7 @@ class Board:
     link: Link | None
     vendor: str = ""
     lut_ratio: float = 1.0
+    words: str = "fixed"
 
     @property
     def levels_per_clock(self) -> int:
@@ -108,6 +111,8 @@ def _parse(data: dict[str, Any]) -> Board:
     link = _link(data.pop("link")) if "link" in data else None
     if data["form"] not in FORMS:
         raise TypeError(f"form {data['form']!r} is not one of {', '.join(FORMS)}")
+    if data.get("words", "fixed") not in (("fixed", "float") if data["form"] == "zynq" else ("fixed",)):
+        raise TypeError("words are 'fixed', or 'float' on a board of form 'zynq'")
     if data["form"] != "lattice" and not (banks and link):
         raise TypeError(f"a board of form {data['form']!r} has banks and a link")
     if data["form"] == "alveo" and not data.get("vendor"):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from fpgaclass.card import Argument, KernelDesign
-from fpgaclass.core import atomic_directory, cache_directory, digest_of
+from fpgaclass.core import InvalidInputError, atomic_directory, cache_directory, digest_of
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.network import Network, NetworkRtl
+from fpgaclass.firmware.shell import FloatWords, memory_sources, stream_sources
 from fpgaclass.firmware.synthesis import CELLS, count_cells, synthesise, yosys_version
 
 KERNELS = {"memory": "krnl_rtl", "stream": "krnl_stream"}
-# Of the DMA on Zynq boards: what their memory ports move in a clock.
-_STREAM_BYTES = 8
-_SHELL = Path(__file__).parent / "shell"
+# Of the DMA on Zynq boards: what their memory ports move in a clock, or one float.
+_STREAM_BYTES, _FLOAT_BYTES = 8, 4
+_MOST_FRACTION = 64
 
 
 def interface_of(board: Board) -> str:
@@ -23,18 +24,43 @@ def interface_of(board: Board) -> str:
     return "stream" if board.form == "zynq" else "memory"
 
 
+def fit_to(board: Board, network: Network) -> Network:
+    """Return the network with the words that a board's buffers hold."""
+    if board.words != "float":
+        return network
+    inputs, outputs = (dataclasses.replace(side, floats=True) for side in (network.inputs, network.outputs))
+    return dataclasses.replace(network, inputs=inputs, outputs=outputs)
+
+
 def shell_sources(network: Network, stages: int, interface: str = "memory") -> dict[str, str]:
     """Return the shell's files and the parameters that fit it to a network."""
-    slots = {"IN_BYTES": network.inputs.slot_bytes, "OUT_BYTES": network.outputs.slot_bytes}
+    slots = (network.inputs.core_bytes, network.outputs.core_bytes)
     if interface == "stream":
-        parameters = {"BEAT_BYTES": _STREAM_BYTES, **slots, "LATENCY": stages}
-        text = ",\n".join(f"parameter integer {name} = {value}" for name, value in parameters.items())
-        files = [*sorted((_SHELL / "stream").glob("*.sv")), _SHELL / "shell_fifo.sv"]
-        return {path.name: path.read_text() for path in files} | {"stream_parameters.svh": f"{text}\n"}
-    parameters = {"WORD_BYTES": network.inputs.word_bits // 8, **slots, "LATENCY": stages}
-    text = "".join(f"localparam int {name} = {value};\n" for name, value in parameters.items())
-    files = sorted(_SHELL.glob("*.*v"))
-    return {path.name: path.read_text() for path in files} | {"shell_parameters.svh": text}
+        return stream_sources(_beat_bytes(network), *slots, stages, _float_words(network))
+    return memory_sources(network.inputs.word_bits // 8, *slots, stages)
+
+
+def _beat_bytes(network: Network) -> int:
+    return _FLOAT_BYTES if network.inputs.floats else _STREAM_BYTES
+
+
+def _float_words(network: Network) -> FloatWords | None:
+    """Return what the shell needs to convert floats, if they are what the buffers hold."""
+    inputs, outputs = network.inputs, network.outputs
+    if not inputs.floats:
+        return None
+    far = max(abs(field.fraction) for field in (*inputs.fields, *outputs.fields))
+    if far > _MOST_FRACTION:
+        raise InvalidInputError(
+            f"a value's last bit is at 2**{far} or 2**-{far}: too far for the kernel to convert floats",
+            next_step="give a board file with words = 'fixed'",
+        )
+    return FloatWords(
+        inputs.word_bits // 8,
+        [field.fraction for field in inputs.fields],
+        [field.fraction for field in outputs.fields],
+        [bool(field.sign) for field in outputs.fields],
+    )
 
 
 def make_design(
@@ -59,7 +85,7 @@ def make_design(
             "words_in": network.inputs.slot_words,
             "words_out": network.outputs.slot_words,
             "dtype": network.inputs.dtype.name,
-            **({"beat_bytes": _STREAM_BYTES} if interface == "stream" else {}),
+            **({"beat_bytes": _beat_bytes(network)} if interface == "stream" else {}),
         },
         interface=interface,
     )
@@ -70,7 +96,7 @@ def shell_resources(network: Network, stages: int, board: Board) -> Resources:
     interface = interface_of(board)
     sources = shell_sources(network, stages, interface)
     sources["event_core.v"] = _BLACK_BOX.format(
-        high_in=network.inputs.slot_bytes * 8 - 1, high_out=network.outputs.slot_bytes * 8 - 1
+        high_in=network.inputs.core_bytes * 8 - 1, high_out=network.outputs.core_bytes * 8 - 1
     )
     parts = [part for item in sorted(sources.items()) for part in item]
     folder = cache_directory("shells") / digest_of(yosys_version(), board.family, *parts)

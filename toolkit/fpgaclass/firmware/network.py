@@ -220,8 +220,8 @@ def _event_core(network: Network) -> str:
 `default_nettype none
 module event_core (
     input  wire clk,
-    input  wire [{inputs.slot_bytes * 8 - 1}:0] event_in,
-    output wire [{outputs.slot_bytes * 8 - 1}:0] event_out
+    input  wire [{inputs.core_bytes * 8 - 1}:0] event_in,
+    output wire [{outputs.core_bytes * 8 - 1}:0] event_out
 );
     wire [{width_in - 1}:0] packed_in = {{
         {join.join(reversed(taken))}

@@ -14,7 +14,7 @@ from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_hls
 from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.kernel import make_design, shell_resources
+from fpgaclass.firmware.kernel import fit_to, make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
 from fpgaclass.firmware.layers import locate
 from fpgaclass.firmware.models import save_model
@@ -38,7 +38,7 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
     """Run every stage into ``folder``; a stage that fails raises and leaves the rest undone."""
     save_model(model, folder)
     with stage("network as logic", "da4ml"):
-        network = trace_network(model)
+        network = fit_to(board, trace_network(model))
         rtl = write_rtl(network, board, folder / "rtl")
     with stage("C++ of the model", emulator(model)):
         write_hls(model, board, folder / "hls")

@@ -3,6 +3,9 @@
 Word ``j`` holds ``floor(x[j] * 2**fraction[j])`` in two's complement. A slot is padded to a power of two
 bytes (to a multiple of 64 bytes past one beat), so that an event never straddles a 512-bit beat of the bus
 and the kernel needs no barrel shifter.
+
+On a Zynq board a value may travel as a float instead, as hls4ml does it: 32 bits a value, nothing between two
+events. The kernel then makes the same word of it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy.typing as npt
 from fpgaclass.core import InvalidInputError
 
 BEAT_BYTES = 64
+FLOAT = np.dtype(np.float32)
 _WORD_BITS = (8, 16, 32)
 
 
@@ -40,17 +44,21 @@ class WordFormat:
 
     Attributes:
         fields: the format of each value of an event, in order.
-        word_bits: 8, 16 or 32; the same for both sides of a kernel.
+        word_bits: 8, 16 or 32 in the kernel; the same for both of its sides.
         shape: the shape of one event as the model sees it.
+        floats: a value lies in a buffer as a float, and the kernel converts it.
     """
 
     fields: tuple[Field, ...]
     word_bits: int
     shape: tuple[int, ...]
+    floats: bool = False
 
     @property
     def slot_bytes(self) -> int:
-        """Bytes from one event to the next."""
+        """Bytes from one event to the next, in a buffer."""
+        if self.floats:
+            return len(self.fields) * FLOAT.itemsize
         used = len(self.fields) * self.word_bits // 8
         if used <= BEAT_BYTES:
             return 1 << max(0, (used - 1).bit_length())
@@ -59,17 +67,23 @@ class WordFormat:
     @property
     def slot_words(self) -> int:
         """Words from one event to the next: the second axis of a packed buffer."""
-        return self.slot_bytes * 8 // self.word_bits
+        return self.slot_bytes // self.dtype.itemsize
+
+    @property
+    def core_bytes(self) -> int:
+        """Bytes of an event in the kernel."""
+        return self.slot_words * self.word_bits // 8
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The numpy type of a word."""
-        return np.dtype(f"int{self.word_bits}")
+        """The numpy type of a word in a buffer."""
+        return FLOAT if self.floats else np.dtype(f"int{self.word_bits}")
 
-    def encode(self, x: npt.ArrayLike) -> npt.NDArray[np.signedinteger[Any]]:
+    def encode(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """Pack events: floats (n, \\*shape) become words (n, slot_words).
 
-        A value beyond its field's range keeps its low bits, as the hardware would.
+        A value beyond its field's range keeps its low bits, as the hardware would. Words that are floats are
+        the values of the fields (exact up to 24 bits); of plain float32 events the kernel makes the same.
 
         Raises:
             InvalidInputError: the shape does not fit, or there are values that are not finite.
@@ -77,6 +91,11 @@ class WordFormat:
         events = self.events(x)
         scale = np.exp2([field.fraction for field in self.fields])
         whole = np.floor(events * scale)
+        if self.floats:
+            span = np.exp2([field.width for field in self.fields])
+            below = np.where([field.sign for field in self.fields], span / 2, 0)
+            values: npt.NDArray[Any] = (np.mod(whole + below, span) - below) / scale
+            return values.astype(self.dtype)
         words = np.zeros((len(events), self.slot_words), self.dtype)
         limit = 2.0 ** (self.word_bits - 1)
         if whole.size and (whole.max() >= limit or whole.min() < -limit):
@@ -92,6 +111,8 @@ class WordFormat:
                 f"words have shape {raw.shape}, not (n, {self.slot_words})",
                 next_step="pass the buffer as the kernel wrote it",
             )
+        if self.floats:
+            return raw.astype(np.float32).reshape(-1, *self.shape)
         whole = raw[:, : len(self.fields)].astype(np.int64)
         unsigned = np.array([field.sign == 0 for field in self.fields])
         whole = np.where(unsigned, whole & ((1 << self.word_bits) - 1), whole)

@@ -92,13 +92,26 @@ struct Bench {
         Verilated::threadContextp(Verilated::defaultContextp());
     }
 
-    virtual void tick() = 0;
-    virtual void forget() = 0;  // what is under way on the bus
+    virtual void offer() = 0;     // set the kernel's inputs for a clock
+    virtual void transfer() = 0;  // take note of what moves in it
+    virtual void forget() = 0;    // what is under way on the bus
     virtual void remapped() {}  // pointers into memory may be stale
 
     // Verilator's runtime looks up the context by thread, and a kernel may be made, run and freed by three
     // different ones: each call says whose turn it is, so that none finds a context that is gone.
     void enter() { Verilated::threadContextp(context.get()); }
+
+    void tick() {
+        offer();
+        top->ap_clk = 0;
+        top->eval();
+        count_run();
+        sample_lite();
+        if (top->ap_rst_n) transfer();
+        top->ap_clk = 1;
+        top->eval();
+        ++status.now;
+    }
 
     void reset() {
         forget();
@@ -122,19 +135,6 @@ struct Bench {
 
     void broken(const std::string& what) {
         if (message.empty()) message = what;
-    }
-
-    // To be called between the two evaluations of a clock.
-    void count_run() {
-        if (top->rootp->AP_START && !status.running) {
-            status.running = 1;
-            begun = last_transfer = status.now;
-        }
-        if (top->rootp->AP_DONE && status.running) {
-            status.running = 0;
-            status.run_cycles = status.now - begun;
-            ++status.runs;
-        }
     }
 
     void write(uint32_t offset, uint32_t value) {
@@ -175,8 +175,20 @@ struct Bench {
         return false;
     }
 
-protected:
-    // To be called between the two evaluations of a clock.
+private:
+    // Both between the two evaluations of a clock.
+    void count_run() {
+        if (top->rootp->AP_START && !status.running) {
+            status.running = 1;
+            begun = last_transfer = status.now;
+        }
+        if (top->rootp->AP_DONE && status.running) {
+            status.running = 0;
+            status.run_cycles = status.now - begun;
+            ++status.runs;
+        }
+    }
+
     void sample_lite() {
         Top& d = *top;
         lite_aw = d.s_axi_control_AWVALID && d.s_axi_control_AWREADY;
@@ -187,7 +199,6 @@ protected:
         if (lite_r) lite_value = d.s_axi_control_RDATA;
     }
 
-private:
     bool lite_aw = false, lite_w = false, lite_b = false, lite_ar = false, lite_r = false;
     uint32_t lite_value = 0;
 };

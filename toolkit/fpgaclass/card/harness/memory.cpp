@@ -24,7 +24,8 @@ template <class Top>
 struct MemoryBench final : Bench<Top> {
     using Base = Bench<Top>;
     using Base::begun, Base::broken, Base::dice, Base::fault, Base::last_transfer, Base::memory, Base::message;
-    using Base::read_latency, Base::reset, Base::status, Base::stop_on_fault, Base::top, Base::write_latency;
+    using Base::read_latency, Base::reset, Base::status, Base::stop_on_fault, Base::tick, Base::top;
+    using Base::write_latency;
 
     std::deque<Burst> reads, writes;
     std::deque<Answer> answers;
@@ -76,7 +77,7 @@ struct MemoryBench final : Bench<Top> {
             if (strobe >> i & 1) burst.data[i] = from[i];
     }
 
-    void tick() override {
+    void offer() override {
         Top& d = *top;
         const uint64_t now = status.now;
 
@@ -99,20 +100,9 @@ struct MemoryBench final : Bench<Top> {
         }
         d.m_axi_gmem_RVALID = r_shown;
         d.m_axi_gmem_BVALID = b_shown;
-
-        d.ap_clk = 0;
-        d.eval();
-
-        Base::count_run();
-        Base::sample_lite();
-        if (d.ap_rst_n) transfer();
-
-        d.ap_clk = 1;
-        d.eval();
-        ++status.now;
     }
 
-    void transfer() {
+    void transfer() override {
         Top& d = *top;
         const uint64_t now = status.now;
 

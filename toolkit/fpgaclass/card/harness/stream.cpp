@@ -52,7 +52,7 @@ template <class Top>
 struct StreamBench final : Bench<Top> {
     using Base = Bench<Top>;
     using Base::broken, Base::dice, Base::fault, Base::last_transfer, Base::memory, Base::message;
-    using Base::read_latency, Base::reset, Base::status, Base::top, Base::write_latency;
+    using Base::read_latency, Base::reset, Base::status, Base::tick, Base::top, Base::write_latency;
     static constexpr uint32_t BEAT = sizeof(Top::in_r_TDATA);
 
     Channel mm2s, s2mm;
@@ -87,7 +87,7 @@ struct StreamBench final : Bench<Top> {
         channel.reach -= size;
     }
 
-    void offer() {
+    void offer() override {
         Top& d = *top;
         if (!shown && mm2s.busy && status.now >= mm2s.due && dice.ready()) {
             const uint32_t left = mm2s.length - mm2s.moved, size = left < BEAT ? left : BEAT;
@@ -106,20 +106,7 @@ struct StreamBench final : Bench<Top> {
         d.out_r_TREADY = s2mm.busy && !s2mm.done_at && status.now >= s2mm.due && dice.ready();
     }
 
-    void tick() override {
-        Top& d = *top;
-        offer();
-        d.ap_clk = 0;
-        d.eval();
-        Base::count_run();
-        Base::sample_lite();
-        if (d.ap_rst_n) transfer();
-        d.ap_clk = 1;
-        d.eval();
-        ++status.now;
-    }
-
-    void transfer() {
+    void transfer() override {
         Top& d = *top;
         if (shown && d.in_r_TREADY) {
             const uint32_t size = std::popcount(d.in_r_TKEEP);

@@ -185,6 +185,7 @@ def _settings(name: str, board: Board, design: KernelDesign, flow: Flow) -> dict
             "board_part": board.vendor,
             "family": where.family,
             "length_bits": str(LENGTH_BITS),
+            "beat_bits": str(8 * int(design.about["beat_bytes"])),
             "dma_at": f"{where.dmas[0]:#010x}",
             "kernel_at": f"{where.kernels[0]:#010x}",
             "intc_at": f"{where.interrupts:#010x}",

@@ -46,7 +46,9 @@ module krnl_stream #(
 );
     // A slot in registers costs as many flip-flops: only for events of 256 bytes or fewer.
     localparam integer MAILBOX   = IN_BYTES <= 256 && OUT_BYTES <= 256 ? 1 : 0;
-    localparam integer OUT_BEATS = OUT_BYTES > BEAT_BYTES ? OUT_BYTES / BEAT_BYTES : 1;
+    // Floats are converted on their way in and out: inside, a beat is one of the core's words.
+    localparam integer LANE      = FLOATS != 0 ? WORD_BYTES : BEAT_BYTES;
+    localparam integer OUT_BEATS = OUT_BYTES > LANE ? OUT_BYTES / LANE : 1;
     // The core cannot be stalled, so a token enters it only when there is room for all that may come of the
     // tokens inside: PRICE beats each, and what stream_pack still holds.
     localparam integer PRICE      = OUT_BEATS + 1;
@@ -59,12 +61,14 @@ module krnl_stream #(
     wire clk   = ap_clk;
     wire rst_n = ap_rst_n;
 
-    wire                  has_event, has_end, take;
+    wire              in_valid, in_ready, in_last;
+    wire [8*LANE-1:0] in_data;
+    wire [LANE-1:0]   in_keep;
+    wire              has_event, has_end, take;
     wire [8*IN_BYTES-1:0] streamed;
-    stream_gather #(.BEAT_BYTES(BEAT_BYTES), .IN_BYTES(IN_BYTES)) gatherer (
-        .clk(clk), .rst_n(rst_n), .tvalid(in_r_TVALID), .tready(in_r_TREADY), .tdata(in_r_TDATA),
-        .tkeep(in_r_TKEEP), .tlast(in_r_TLAST), .has_event(has_event), .has_end(has_end), .event_in(streamed),
-        .take(take)
+    stream_gather #(.BEAT_BYTES(LANE), .IN_BYTES(IN_BYTES)) gatherer (
+        .clk(clk), .rst_n(rst_n), .tvalid(in_valid), .tready(in_ready), .tdata(in_data), .tkeep(in_keep),
+        .tlast(in_last), .has_event(has_event), .has_end(has_end), .event_in(streamed), .take(take)
     );
 
     // Tokens enter the core OUT_BEATS clocks apart. An event by registers goes first: it waits for nobody and
@@ -102,18 +106,55 @@ module krnl_stream #(
         end
     endgenerate
 
-    wire                    push, push_last, pop;
-    wire [8*BEAT_BYTES-1:0] push_data;
-    wire [BEAT_BYTES-1:0]   push_keep;
-    stream_pack #(.BEAT_BYTES(BEAT_BYTES), .OUT_BYTES(OUT_BYTES)) packer (
+    wire              push, push_last, pop;
+    wire [8*LANE-1:0] push_data;
+    wire [LANE-1:0]   push_keep;
+    stream_pack #(.BEAT_BYTES(LANE), .OUT_BYTES(OUT_BYTES)) packer (
         .clk(clk), .rst_n(rst_n), .valid(out_event), .ends(out_end), .event_out(event_out),
         .push(push), .data(push_data), .keep(push_keep), .last(push_last)
     );
+    wire                    store, store_last;
+    wire [8*BEAT_BYTES-1:0] store_data;
+    wire [BEAT_BYTES-1:0]   store_keep;
     shell_fifo #(.WIDTH(9 * BEAT_BYTES + 1), .DEPTH(FIFO_DEPTH)) fifo (
-        .clk(clk), .clear(!rst_n), .push(push), .push_data({push_last, push_keep, push_data}),
+        .clk(clk), .clear(!rst_n), .push(store), .push_data({store_last, store_keep, store_data}),
         .valid(out_r_TVALID), .data({out_r_TLAST, out_r_TKEEP, out_r_TDATA}), .pop(pop)
     );
     assign pop = out_r_TVALID && out_r_TREADY;
+
+    generate
+        if (FLOATS != 0) begin : floats
+            wire kept, kept_too;
+            stream_fixed #(
+                .WORD_BYTES(WORD_BYTES), .VALUES(IN_BYTES / WORD_BYTES), .FRACTIONS(IN_FRACTIONS)
+            ) to_fixed (
+                .clk(clk), .rst_n(rst_n), .tvalid(in_r_TVALID), .tready(in_r_TREADY), .tdata(in_r_TDATA),
+                .tkeep(in_r_TKEEP), .tlast(in_r_TLAST), .valid(in_valid), .ready(in_ready), .word(in_data),
+                .keep(kept), .last(in_last)
+            );
+            assign in_keep = {LANE{kept}};
+            // What was promised room covers what is between the packer and the FIFO, too.
+            stream_float #(
+                .WORD_BYTES(WORD_BYTES), .VALUES(OUT_BYTES / WORD_BYTES), .FRACTIONS(OUT_FRACTIONS),
+                .SIGNED(OUT_SIGNED)
+            ) to_float (
+                .clk(clk), .rst_n(rst_n), .valid(push), .word(push_data), .keep(push_keep[0]),
+                .last(push_last), .push(store), .data(store_data), .data_keep(kept_too), .data_last(store_last)
+            );
+            assign store_keep = {BEAT_BYTES{kept_too}};
+            wire unused_keep = &{1'b0, push_keep};
+        end else begin : words
+            assign in_valid    = in_r_TVALID;
+            assign in_r_TREADY = in_ready;
+            assign in_data     = in_r_TDATA;
+            assign in_keep     = in_r_TKEEP;
+            assign in_last     = in_r_TLAST;
+            assign store       = push;
+            assign store_data  = push_data;
+            assign store_keep  = push_keep;
+            assign store_last  = push_last;
+        end
+    endgenerate
 
     wire leaves = out_event || out_end;
     always @(posedge clk) begin

@@ -46,10 +46,11 @@ if {$family eq "zynq"} {
 create_bd_cell -type hier hier_0
 set dma [create_bd_cell -type ip -vlnv [ip axi_dma] hier_0/axi_dma_0]
 set_property -dict [list CONFIG.c_include_sg 0 CONFIG.c_sg_length_width $length_bits \
-    CONFIG.c_m_axi_mm2s_data_width 64 CONFIG.c_m_axis_mm2s_tdata_width 64 CONFIG.c_mm2s_burst_size 64 \
-    CONFIG.c_m_axi_s2mm_data_width 64 CONFIG.c_s_axis_s2mm_tdata_width 64 CONFIG.c_s2mm_burst_size 64 \
+    CONFIG.c_m_axi_mm2s_data_width $beat_bits CONFIG.c_m_axis_mm2s_tdata_width $beat_bits \
+    CONFIG.c_m_axi_s2mm_data_width $beat_bits CONFIG.c_s_axis_s2mm_tdata_width $beat_bits \
+    CONFIG.c_mm2s_burst_size 64 CONFIG.c_s2mm_burst_size 64 \
     CONFIG.c_include_mm2s_dre 1 CONFIG.c_include_s2mm_dre 1] $dma
-set core [create_bd_cell -type module -reference ${kernel}_top hier_0/${kernel}_1]
+set core [create_bd_cell -type module -reference ${kernel}_top hier_0/${kernel}_0]
 connect_bd_intf_net [get_bd_intf_pins $dma/M_AXIS_MM2S] [get_bd_intf_pins $core/in_r]
 connect_bd_intf_net [get_bd_intf_pins $core/out_r] [get_bd_intf_pins $dma/S_AXIS_S2MM]
 

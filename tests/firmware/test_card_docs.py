@@ -1,0 +1,40 @@
+"""The code of the two pages about cards and boards, run from top to bottom as a reader would."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgaclass.card import VirtualCard
+
+pynq = pytest.importorskip("pynq")
+pytest.importorskip("hls4ml")
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["card.md", "zynq.md"])
+def test_every_block_runs(
+    page: str, quantised_model: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that does not run as it stands is worse than none: it is the first that a student tries."""
+    spec = importlib.util.find_spec("hls4ml")
+    assert spec is not None
+    drivers = "templates/vivado_accelerator/pynq-z2/python_drivers"
+    monkeypatch.syspath_prepend(Path(str(spec.origin)).parent / drivers)
+    # Other tests may have left buffers on the device that is active.
+    monkeypatch.setattr(pynq.Device, "active_device", VirtualCard(12 + len(page)))
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    assert len(blocks) >= 2
+    names: dict[str, Any] = {"model": quantised_model, "events": events[:300]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in blocks:
+            exec(block, names)
+            assert (np.array(names["predictions"]) == names["firmware"].predict(events[:300])).all()
