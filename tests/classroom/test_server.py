@@ -73,6 +73,10 @@ def test_a_class_that_was_put_in_the_background_ends_as_soon(classroom: Classroo
         classroom.up(port, foreground=False)
     finally:
         signal.signal(signal.SIGINT, before)
+    for process in server.processes_of(classroom.layout):
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn")).split()[1], 16)
+        assert not ignored >> (signal.SIGINT - 1) & 1, f"nobody could interrupt {process.name()}"
     started = time.monotonic()
     assert classroom.down() is True
     assert time.monotonic() - started < 10

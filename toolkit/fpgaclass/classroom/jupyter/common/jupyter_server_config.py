@@ -12,5 +12,7 @@ c.MappingKernelManager.cull_idle_timeout = 6 * 3600
 # A TCP port could be listened to by every other server of the machine; sockets lie in a private folder.
 c.KernelManager.transport = "ipc"
 c.FileContentsManager.delete_to_trash = False
+# The environment is everybody's, and read-only in a jail; asking PyPI also needs a way there.
+c.LabApp.extension_manager = "readonly"
 # Looking for language servers starts npm, which leaves a folder of logs in each home.
 c.LanguageServerManager.autodetect = False

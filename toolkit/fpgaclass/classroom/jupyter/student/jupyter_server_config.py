@@ -2,4 +2,7 @@
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
-c.ServerApp.jpserver_extensions = {"nbgrader.server_extensions.formgrader": False}
+c.ServerApp.jpserver_extensions = {
+    "nbgrader.server_extensions.formgrader": False,
+    "notebook_shim": False,  # for the settings of a notebook server of years ago: an eighth of a start
+}
