@@ -49,7 +49,8 @@ class Coursework:
         """Return the class at a glance: each student's checks, submissions and marks, lab by lab."""
         from fpgaclass.classroom.service.glance import Watcher
 
-        return Watcher(self.layout, self.course.path, open_desk(self.layout)).look(self.students)
+        watcher = Watcher(self.layout, self.course.path, open_desk(self.layout))
+        return watcher.look(self.students, cards=True)
 
     def release(self, lab: str) -> None:
         """Give a lab to the students, again if it was given before; what they have fetched stays theirs."""

@@ -12,14 +12,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fpgaclass.classroom import oidc
+from fpgaclass.classroom.gradebook import URL_VARIABLE
 from fpgaclass.classroom.hosted import Hosted, hosted
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
 from fpgaclass.classroom.limits import Limits, find_limiter
 from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import User, load_everybody
+from fpgaclass.classroom.service.cards import PASSED_ON
 from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
 
+_SERVICE_NEEDS = (DATABASE_VARIABLE, URL_VARIABLE, *PASSED_ON)
 SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
 """The environment variable that holds the settings, as JSON."""
 
@@ -115,7 +118,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
             "environment": {
                 CLASS_VARIABLE: str(layout.state),
                 "FPGACLASS_SERVICE": json.dumps(service),
-                **{name: os.environ[name] for name in (DATABASE_VARIABLE,) if name in os.environ},
+                **{name: os.environ[name] for name in _SERVICE_NEEDS if name in os.environ},
             },
             "oauth_no_confirm": True,
         }

@@ -6,7 +6,7 @@ been graded, from the points that it has now, those of a person included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,18 @@ def read_grants(db: Any, course: str, lab: str) -> dict[str, timedelta]:
     here = (tables.extensions.c.course == course) & (tables.extensions.c.lab == lab)
     rows = db.execute(sql.select(tables.extensions).where(here))
     return {row.student: timedelta(seconds=row.seconds) for row in rows}
+
+
+def read_extensions(url: str, course: str, labs: Sequence[str]) -> dict[str, dict[str, timedelta]]:
+    """Return the extensions of labs, by lab; none where nothing was ever graded or extended."""
+    engine = sql.create_engine(url)
+    try:
+        with engine.connect() as db:
+            if not sql.inspect(db).has_table(tables.extensions.name):
+                return {lab: {} for lab in labs}
+            return {lab: read_grants(db, course, lab) for lab in labs}
+    finally:
+        engine.dispose()
 
 
 def write_grant(db: Any, course: str, lab: str, student: str, by: timedelta) -> None:

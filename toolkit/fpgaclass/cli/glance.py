@@ -44,13 +44,33 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
         console.print(_table(glance, lab))
         if lab.stuck:
             console.print(f"stuck: {', '.join(lab.stuck)}", style="bold red")
+        for board in lab.boards:
+            best = ", ".join(f"{place.student} {place.value:.4g}" for place in board.places[:3])
+            console.print(f"{board.figure}, the {board.best} wins: {best} {board.unit}".rstrip())
+    _print_cards(console, glance)
     console.print("As the notebooks were last saved: ✓ passes  × fails  ! stuck for ten minutes  · not run")
+
+
+def _print_cards(console: Console, glance: Glance) -> None:
+    for card in glance.cards.cards:
+        state = (
+            f"out of use: {card.note}" if card.note else f"held by {card.holder}" if card.holder else "free"
+        )
+        waiting = f"; waiting: {', '.join(card.waiting)}" if card.waiting else ""
+        console.print(f"card {card.name}: {state}{waiting}")
+    if glance.cards.waiting:
+        console.print(f"waiting for a card: {', '.join(glance.cards.waiting)}")
+    if glance.cards.trouble:
+        console.print(f"the cards cannot be seen: {glance.cards.trouble}")
 
 
 def _table(glance: Glance, lab: LabView) -> Table:
     due = lab.due.astimezone(ZoneInfo(glance.timezone)) if lab.due else None
     title = f"{lab.name}: {lab.submitted} of {len(lab.rows)} submitted, {lab.graded} graded"
+    title += f", {lab.ungraded} to grade" if lab.ungraded else ""
+    title += f", {lab.by_hand} to mark by hand" if lab.by_hand else ""
     title += f", due {due:%a %d %b %H:%M} ({glance.timezone})" if due else ""
+    title += "" if lab.is_open else ", closed"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("student")
     table.add_column(f"{len(lab.checks)} checks")

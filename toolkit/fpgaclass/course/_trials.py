@@ -76,7 +76,9 @@ def trial_notebooks(
     turns: dict[str, list[LabCell]] = {}
     for wrong in wrongs:
         turns.setdefault(wrong.belongs, []).append(wrong)
-    apart, tangled, place = [], [], 0
+    apart: list[str] = []
+    tangled: list[str] = []
+    place = 0
     for task in sorted(turns, key=lambda task: _stretch(lab, task)[0]):
         start, end = _stretch(lab, task)
         (apart if start > place else tangled).append(task)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from fpgaclass.classroom.contest import Board, read_boards
 from fpgaclass.classroom.exchange import Desk, Receipt
+from fpgaclass.classroom.exchange.doors import EVERYBODY, open_for
+from fpgaclass.classroom.gradebook import gradebook_url
+from fpgaclass.classroom.hosted import way_to_labs
+from fpgaclass.classroom.lateness import Grants, granted, read_extensions
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.nbgrader_course import Mark, read_marks
+from fpgaclass.classroom.service.cards import NO_CARDS, Cards, see_cards
 from fpgaclass.classroom.service.saved import Check, Saved, checks_of, read_saved
 from fpgaclass.course import Course
 
@@ -29,9 +35,11 @@ class Row:
         cells: the state of each check, in the lab's order, as the student's saved notebook has it.
         saved: when they last saved, UTC; None before they fetched it.
         submitted: the newest receipt, or None.
-        late: True if that came after the deadline.
+        late: True if that came after the student's own deadline.
         times: how often they submitted.
         mark: the mark, or None.
+        due: the student's own deadline, UTC: the lab's, with their extension; or None.
+        is_open: whether the lab takes their submissions.
     """
 
     student: str
@@ -41,6 +49,8 @@ class Row:
     late: bool
     times: int
     mark: Mark | None
+    due: datetime | None = None
+    is_open: bool = True
 
     @property
     def passed(self) -> int:
@@ -57,6 +67,14 @@ class Row:
         """Whether there is a mark."""
         return self.mark is not None and self.mark.score is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether what was handed in last has not been graded."""
+        if self.submitted is None:
+            return False
+        marked = self.mark.submitted if self.mark and self.graded else None
+        return marked is None or self.submitted.when_utc > marked
+
 
 @dataclass(frozen=True)
 class LabView:
@@ -67,12 +85,14 @@ class LabView:
         checks: its checks.
         due: the deadline, UTC, or None.
         rows: a row for each student.
+        boards: the leaderboards of a contest lab; names of others than those looked at are left out.
     """
 
     name: str
     checks: tuple[Check, ...]
     due: datetime | None
     rows: tuple[Row, ...]
+    boards: tuple[Board, ...] = ()
 
     @property
     def title(self) -> str:
@@ -89,6 +109,21 @@ class LabView:
     def graded(self) -> int:
         """How many students have a mark."""
         return sum(row.graded for row in self.rows)
+
+    @property
+    def by_hand(self) -> int:
+        """How many graded submissions wait for a person."""
+        return sum(row.mark is not None and row.mark.status == "needs a person" for row in self.rows)
+
+    @property
+    def ungraded(self) -> int:
+        """How many submissions have no mark yet, or came after it was given."""
+        return sum(row.waits for row in self.rows)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes submissions of anybody."""
+        return any(row.is_open for row in self.rows)
 
     @property
     def stuck(self) -> tuple[str, ...]:
@@ -112,12 +147,14 @@ class Glance:
         timezone: of the course.
         at: the moment, UTC.
         labs: the released labs.
+        cards: the cards that the class shares, where it was asked for them.
     """
 
     title: str
     timezone: str
     at: datetime
     labs: tuple[LabView, ...]
+    cards: Cards = NO_CARDS
 
 
 class Watcher:
@@ -133,27 +170,28 @@ class Watcher:
         self.layout, self.path, self.desk = layout, course, desk
         self._failing_since: dict[tuple[str, str, str], datetime] = {}
 
-    def look(self, students: tuple[str, ...], now: datetime | None = None) -> Glance:
+    def look(self, students: tuple[str, ...], now: datetime | None = None, *, cards: bool = False) -> Glance:
         """Return the class as it is now.
 
         Args:
             students: whom to look at.
             now: the time, UTC; the clock's without it.
+            cards: look at the cards, too, and who holds them.
         """
         now = now or datetime.now(UTC)
         course = Course.load(self.path)
         known = {entry.name for entry in course.labs}
         names = [name for name in self.desk.labs(self.layout.course_id) if name in known]
-        marks = self._marks(names, students)
-        labs = tuple(self._lab(course, name, students, marks, now) for name in names)
-        return Glance(course.title, course.timezone, now, labs)
+        book = self._book(names, students)
+        labs = tuple(self._lab(course, name, students, book, now) for name in names)
+        return Glance(course.title, course.timezone, now, labs, see_cards(course) if cards else NO_CARDS)
 
     def _lab(
         self,
         course: Course,
         lab: str,
         students: tuple[str, ...],
-        marks: Mapping[tuple[str, str], Mark],
+        book: _Book,
         now: datetime,
     ) -> LabView:
         files = self.desk.released(self.layout.course_id, lab)
@@ -163,15 +201,28 @@ class Watcher:
         for receipt in self.desk.receipts(self.layout.course_id, lab):
             receipts.setdefault(receipt.student, []).append(receipt)
         rows = []
+        doors = open_for(self.desk.store, self.layout.course_id, lab)
         for student in students:
-            saved = read_saved(self.layout.home(student), lab, checks)
+            saved = read_saved(self.layout.home(student), lab, checks, way_to_labs(self.layout, student))
             cells = self._cells(student, lab, checks, saved, now)
             own = receipts.get(student, [])
             last = own[-1] if own else None
-            late = bool(last and due and last.when_utc > due)
-            mark = marks.get((student, lab))
-            rows.append(Row(student, cells, saved.at if saved else None, last, late, len(own), mark))
-        return LabView(lab, checks, due, tuple(rows))
+            mine = due + (granted(book.grants.get(lab, {}), student) or timedelta()) if due else None
+            rows.append(
+                Row(
+                    student=student,
+                    cells=cells,
+                    saved=saved.at if saved else None,
+                    submitted=last,
+                    late=bool(last and mine and last.when_utc > mine),
+                    times=len(own),
+                    mark=book.marks.get((student, lab)),
+                    due=mine,
+                    is_open=doors.get(student, doors[EVERYBODY]),
+                )
+            )
+        boards = tuple(_without_others(board, students) for board in book.boards.get(lab, ()))
+        return LabView(lab, checks, due, tuple(rows), boards)
 
     def _cells(
         self, student: str, lab: str, checks: tuple[Check, ...], saved: Saved | None, now: datetime
@@ -192,8 +243,24 @@ class Watcher:
                 break
         return tuple(cells)
 
-    def _marks(self, labs: list[str], students: tuple[str, ...]) -> dict[tuple[str, str], Mark]:
-        if not (self.layout.course / "gradebook.db").is_file():
-            return {}
+    def _book(self, labs: list[str], students: tuple[str, ...]) -> _Book:
+        url, course = gradebook_url(self.layout.course), self.layout.course_id
+        if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+            return _Book({}, {}, {})
         found = read_marks(self.layout, labs, students)
-        return {(mark.student, mark.lab): mark for mark in found if mark.score is not None}
+        marks = {(mark.student, mark.lab): mark for mark in found if mark.score is not None}
+        return _Book(marks, read_extensions(url, course, labs), read_boards(url, course, labs))
+
+
+@dataclass(frozen=True)
+class _Book:
+    """What the gradebook says: marks, extensions and leaderboards."""
+
+    marks: Mapping[tuple[str, str], Mark]
+    grants: Mapping[str, Grants]
+    boards: Mapping[str, tuple[Board, ...]]
+
+
+def _without_others(board: Board, students: tuple[str, ...]) -> Board:
+    places = (place if place.student in students else replace(place, student="") for place in board.places)
+    return replace(board, places=tuple(places))

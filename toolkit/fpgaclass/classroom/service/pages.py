@@ -82,7 +82,7 @@ class Home(Page):
     async def get(self) -> None:
         """Show it."""
         if self.role == "instructor":
-            glance = await asyncio.to_thread(self.watcher.look, self.students)
+            glance = await asyncio.to_thread(self.watcher.look, self.students, cards=True)
             self.show("glance.html", glance)
             return
         glance = await asyncio.to_thread(self.watcher.look, (self.name,))
@@ -105,7 +105,8 @@ class Data(Page):
     async def get(self) -> None:
         """Send it; a student gets their own row."""
         students = self.students if self.role == "instructor" else (self.name,)
-        glance = await asyncio.to_thread(self.watcher.look, students)
+        cards = self.role == "instructor"
+        glance = await asyncio.to_thread(self.watcher.look, students, cards=cards)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(asdict(glance), default=_plain))
 
