@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,15 @@ def test_hls4mls_own_driver_runs_unmodified(path: Path, standin: Any) -> None:
     result, _, rate = network.predict(events, (4096, 1), dtype=np.int16, profile=True)
     assert (np.array(result).ravel() == _sums(standin, events)).all()
     assert rate > 0
+
+
+def test_a_buffer_of_floats_for_a_kernel_of_integers_is_told(overlay: Any) -> None:
+    """hls4ml's driver allocates float32 unless it is told otherwise; the results would be meaningless."""
+    with pytest.warns(RuntimeWarning, match="float32 for a kernel whose words are int16.*firmware.encode"):
+        pynq.allocate((4, 32), np.float32, target=overlay.bank0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pynq.allocate((4, 32), np.int8, target=overlay.bank0)
 
 
 def test_programming_again_invalidates_the_older_overlay(overlay: Any, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -40,6 +41,9 @@ class VirtualMemory:
     def allocate(self, shape: Any, dtype: Any, **_: Any) -> VirtualBuffer:
         """Return a buffer of that shape and type in this bank.
 
+        A warning says when it is of floats and the kernel takes integers, or the reverse: results would mean
+        nothing.
+
         Raises:
             InvalidInputError: a size is below 0.
             MemoryError: the bank, or this machine, has no room.
@@ -49,6 +53,7 @@ class VirtualMemory:
         if any(int(size) < 0 for size in sizes):
             raise InvalidInputError(f"a buffer cannot have the shape {shape}")
         size = math.prod(map(int, sizes)) * dtype.itemsize
+        self._warn_of_other_words(dtype)
         bo = self.device.memory.allocate(self.idx, size)
         known = {"device": self.device, "device_address": bo.address, "bo": bo, "coherent": False}
         try:
@@ -58,6 +63,14 @@ class VirtualMemory:
             raise
         buffer.memory = self
         return buffer
+
+    def _warn_of_other_words(self, dtype: np.dtype[Any]) -> None:
+        about = self.device.design.about if self.device.design is not None else {}
+        words = np.dtype(str(about.get("dtype", dtype)))
+        if "f" in (dtype.kind, words.kind) and dtype.kind != words.kind:
+            text = f"a buffer of {dtype} for a kernel whose words are {words}: allocate it with that type"
+            text += ", and fill it with firmware.encode(events)" if words.kind != "f" else ""
+            warnings.warn(text, RuntimeWarning, stacklevel=4)
 
     @property
     def mem_used(self) -> int:
