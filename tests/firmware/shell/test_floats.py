@@ -44,8 +44,8 @@ def _by_ap_fixed(kind: str, x: np.ndarray, folder: Path) -> np.ndarray:
     [
         ("ap_fixed<16,6>", 2, 10, True),
         ("ap_ufixed<8,3>", 1, 5, False),
-        ("ap_fixed<8,10>", 1, -2, True),
-        ("ap_fixed<24,9>", 4, 15, True),
+        pytest.param("ap_fixed<8,10>", 1, -2, True, marks=pytest.mark.proof),
+        pytest.param("ap_fixed<24,9>", 4, 15, True, marks=pytest.mark.proof),
     ],
 )
 def test_a_float_goes_through_as_through_a_cast(

@@ -174,7 +174,7 @@ def _float_runs(standin: Any, name: str, runs: int) -> int:
     return _random_runs(standin, design, (word, 4, 4 * n_in, 4 * n_out, latency), runs, floats)
 
 
-@pytest.mark.parametrize("name", ["27x16", "3x8", "2x32", "1x32"])
+@pytest.mark.parametrize("name", ["3x8", "2x32"])
 def test_floats_are_converted_exactly(standin: Any, name: str) -> None:
     """A bit of difference from a cast to ap_fixed would be another prediction; nor may a word get lost."""
     assert _float_runs(standin, name, runs=40) == 40
@@ -297,7 +297,7 @@ def test_lint_is_clean(standin: Any, tmp_path: Path, shape: tuple[int, ...]) -> 
     _lint(_write(tmp_path, standin.stream_sources(*shape[1:]), *shape[2:4]), tmp_path)
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", ["3x8", "2x32", "300x16"])
 def test_lint_is_clean_with_floats(standin: Any, tmp_path: Path, name: str) -> None:
     """The conversions are as narrow as the words are: each width is other RTL."""
     _lint(_write(tmp_path, *_float_sources(standin, name)), tmp_path)
