@@ -11,11 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fpgaclass.classroom import relay
 from fpgaclass.classroom.internet import Gate
-from fpgaclass.classroom.limits import Limiter, Limits, find_limiter
+from fpgaclass.classroom.limits import Limiter, Limits, find_limiter, of_instructor
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import Jail, Person, find_jail
@@ -238,6 +239,15 @@ def test_limits_hold_for_a_whole_server(tmp_path: Path) -> None:
         "cpu.max": "150000 100000",
     }
     assert resource.getrlimit(resource.RLIMIT_DATA)[1] == resource.RLIM_INFINITY, "nothing of it is ours"
+
+
+def test_an_instructor_has_an_end_too() -> None:
+    """A formgrader that runs away must not take the whole class's machine with it."""
+    machine_gb = psutil.virtual_memory().total / 2**30
+    limits = of_instructor(Limits(memory_gb=0.5, cpus=1.0, processes=100))
+    assert 0.5 <= limits.memory_gb < 0.6 * machine_gb
+    assert limits.processes == 200
+    assert of_instructor(Limits(memory_gb=4 * machine_gb)).memory_gb == 4 * machine_gb, "as the course says"
 
 
 def test_turns_come_in_order() -> None:

@@ -67,7 +67,7 @@ def test_from_up_to_feedback(operator: Any, person: Any) -> None:
     assert wrong.log_in().status_code == 403
 
     for name, answer in {"ada": _solution(operator), "emmy": "def square(x):\n    return 3 * x"}.items():
-        _work(person(status["url"], name, passwords[name]), answer)
+        _work(person(status["url"], name, passwords[name]), answer, operator.state)
     assert operator.does("status")["submissions"] == {LAB: 2}
 
     report = operator.does("grade", LAB)
@@ -110,10 +110,11 @@ print(own, json.dumps([port for port in {ports} if open_here(port)]))
 """
 
 
-def _work(student: Any, answer: str) -> None:
+def _work(student: Any, answer: str, state: Path) -> None:
     """Log in, fetch the lab, answer, run everything, submit."""
     student.log_in()
     assert "/lab" in str(student.start_server().url)
+    assert _is_limited(state, student.name)
     lab = {"course_id": COURSE, "assignment_id": LAB}
     listed = student.call("GET", "/assignments", params={"course_id": COURSE})["value"]
     assert [(entry["assignment_id"], entry["status"]) for entry in listed] == [(LAB, "released")]
@@ -146,6 +147,23 @@ def _work(student: Any, answer: str) -> None:
     assert teacher.status_code in (403, 404), "nor the instructor's files"
 
 
+def _is_limited(state: Path, name: str) -> bool:
+    """Tell whether all of somebody's processes have an end of memory, seen from outside their jail."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            if (
+                environment.get("FPGACLASS_STATE_OF") == str(state)
+                and environment.get("JUPYTERHUB_USER") == name
+            ):
+                group = f"/fpgaclass/{name}" in Path(f"/proc/{process.pid}/cgroup").read_text()
+                found.append(group or process.rlimit(psutil.RLIMIT_DATA)[1] != psutil.RLIM_INFINITY)
+        except (psutil.Error, OSError):
+            continue
+    return bool(found) and all(found)
+
+
 def _restart(operator: Any, url: str) -> None:
     """Take the class down and up again: people go home in between."""
     assert operator.does("down") is True
@@ -171,6 +189,7 @@ def _look_at_formgrader(teacher: Any, operator: Any) -> None:
     """See the marks in the formgrader, which must be allowed to show inside JupyterLab; press its buttons."""
     teacher.log_in()
     teacher.start_server()
+    assert _is_limited(operator.state, "teacher")
     page = teacher.web.get(f"{teacher.base}/formgrader/gradebook")
     assert page.status_code == 200
     assert page.headers["Content-Security-Policy"].startswith("frame-ancestors 'self'")

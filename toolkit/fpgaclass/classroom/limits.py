@@ -131,6 +131,7 @@ def find_limiter(root: Path = ROOT) -> Limiter:
         finally:
             with suppress(OSError):
                 limiter.remove_group(name, patience=1)
+                next(iter(limiter._groups(name, Limits()))).parent.rmdir()  # unless a class has seats in it
         if works:
             return limiter
     return Limiter("rlimit")
