@@ -120,7 +120,7 @@ def grade(
     if collect_first:
         with stage("collect", "nbgrader"), nbgrader_api(layout) as api:
             notes = _collect(layout, lab, api).notes
-    with locked(layout.hub / "course.lock", "working on this course"):
+    with locked(layout.course_lock, "working on this course"):
         marked = mark_lab(
             layout.course,
             layout.course_id,

@@ -88,6 +88,11 @@ class Layout:
         return self.home(self.instructor) / self.course_id
 
     @property
+    def course_lock(self) -> Path:
+        """Held by whichever command works on the course; another course of the hub has its own."""
+        return self.hub / f"course-{self.course_id}.lock"
+
+    @property
     def release(self) -> Path:
         """The students' version of each lab, as nbgrader made it."""
         return self.course / "release"

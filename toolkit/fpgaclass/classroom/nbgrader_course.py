@@ -71,7 +71,7 @@ def nbgrader_api(layout: Layout) -> Iterator[Any]:
     # pages of feedback find their formulas at the hub
     os.environ["JUPYTER_PATH"] = f"{Path(__file__).parent / 'jupyter' / 'share'}:{old['JUPYTER_PATH']}"
     try:
-        with locked(layout.hub / "course.lock", "working on this course"), warnings.catch_warnings():
+        with locked(layout.course_lock, "working on this course"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's queries
             yield NbGraderAPI(CourseDirectory(config=config), config=config)
     finally:
