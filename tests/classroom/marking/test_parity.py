@@ -163,6 +163,30 @@ def test_the_example_course_gets_the_marks_of_nbgrader(example: Path, tmp_path: 
         for root in (theirs, ours)
     }
     assert pages[ours] == pages[theirs], "the same pages in the same places"
+    for page in filter(lambda name: name.endswith(".html"), pages[ours]):
+        assert _layout(ours / page) == _layout(theirs / page), page
+
+
+def _layout(page: Path) -> list[tuple[str, str, str]]:
+    """Return (element, classes, text) of all that a page of feedback shows, but for the inside of tracebacks.
+
+    Of an error its name and message are compared: the lines around it are those of another process.
+    """
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    found = []
+    assert soup.body is not None
+    for element in soup.body.find_all(True):
+        own = " ".join(text.strip() for text in element.find_all(string=True, recursive=False)).strip()
+        if element.find_parent(class_="output_error"):
+            if element.name != "pre":
+                continue
+            own = element.get_text().strip().splitlines()[-1].rstrip(": ")
+        elif "Warning: " in own:
+            own = own.partition("Warning: ")[2]  # before it stands the file that a kernel gives to a cell
+        found.append((element.name, " ".join(sorted(element.get("class") or ())), own))
+    return found
 
 
 def test_a_cell_is_worth_what_nbgrader_says() -> None:

@@ -91,7 +91,8 @@ class Answers:
 
     def _do_run(self, asked: Message, reply: dict[str, Any]) -> None:
         self._limit = int(asked.header["limit"])
-        ok, outputs, count = self._shell.record(asked.header["source"], self._limit)
+        header = asked.header
+        ok, outputs, count = self._shell.record(header["source"], self._limit, header["count"])
         for output in outputs:  # before the answer's own, in the order in which they came
             self._shell.recorder.add(output)
         reply |= {"ok": ok, "count": count}

@@ -90,6 +90,7 @@ class Checker:
         module = types.ModuleType("__main__")
         shell.user_ns = self._names
         shell.user_module = _Module(self._names, module)
+        self._count = 0  # of cells that ran, as one kernel would count them
         self._shared: set[str] = set()
         self._given: set[str] = set(job["given"])
         self._ends = time.monotonic() + job["total_seconds"]
@@ -101,6 +102,7 @@ class Checker:
         """Run all cells, and report each as it is done."""
         left = int(self._job["output_limit"]) * 5
         for cell in self._job["cells"]:
+            self._count += cell["n"] >= 0 and bool((cell["source"] or cell["clean"] or "").strip())
             done = self._run(cell)
             size = len(str(done["outputs"]))
             if size > left:
@@ -125,7 +127,7 @@ class Checker:
         started = False
         if cell["source"] is not None:
             try:
-                self._line.start(cell["source"], self._job["output_limit"])
+                self._line.start(cell["source"], self._job["output_limit"], self._count)
                 started = True
             except GoneError:
                 pass
@@ -168,7 +170,7 @@ class Checker:
         signal.signal(signal.SIGALRM, late)
         signal.setitimer(signal.ITIMER_REAL, seconds + 10)  # the line has its own, earlier
         try:
-            ok, outputs, count = self._shell.record(source, self._job["output_limit"])
+            ok, outputs, count = self._shell.record(source, self._job["output_limit"], self._count)
         except TooLongError as slow:
             ok, count, outputs = False, 0, [_not_run(str(slow))]
         finally:

@@ -15,6 +15,7 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 import numpy as np
 
+from fpgaclass.engine.outputs import as_list, clean_output, error_output
 from fpgaclass.engine.remote import Remote, RemoteCallable, builtin_error, remote_function
 from fpgaclass.engine.values import Decoder
 from fpgaclass.engine.wire import Message, Wire, WireClosedError, WireError, WireTimeoutError
@@ -56,11 +57,11 @@ class Line:
         self.shared: Callable[[], dict[int, str]] = dict
         self.show: Callable[[dict[str, Any]], None] = lambda output: None  # noqa: ARG005
 
-    def start(self, source: str, limit: int) -> None:
-        """Start a cell; `finish` has its outputs."""
+    def start(self, source: str, limit: int, count: int) -> None:
+        """Start a cell, the ``count``-th that runs; `finish` has its outputs."""
         self._require()
         try:
-            self._wire.send({"op": "run", "source": source, "limit": limit})
+            self._wire.send({"op": "run", "source": source, "limit": limit, "count": count})
         except WireClosedError as closed:
             self._lose(DIED)
             raise GoneError(self.gone) from closed
@@ -76,10 +77,10 @@ class Line:
             return {}
         answer, late = self._receive(self._waiting.pop())
         header = answer.header
-        outputs = [one for one in map(_clean, _as_list(header.get("outputs"))) if one]
+        outputs = [one for one in map(clean_output, as_list(header.get("outputs"))) if one]
         if late:
             text = "CellTimeoutError: the cell took longer than it may"
-            outputs.append(_error("CellTimeoutError", "the cell took longer than it may", [text]))
+            outputs.append(error_output("CellTimeoutError", "the cell took longer than it may", [text]))
         return {"outputs": outputs, "ok": header.get("ok") is True and not late, "count": header.get("count")}
 
     def ask(self, op: str, payload: Any = ..., **header: Any) -> Any:
@@ -133,8 +134,8 @@ class Line:
             self._lose(DIED)
             raise GoneError(self.gone) from closed
         answer, late = self._receive(self.deadline)
-        for output in _as_list(answer.header.get("outputs")):
-            cleaned = _clean(output)
+        for output in as_list(answer.header.get("outputs")):
+            cleaned = clean_output(output)
             if cleaned and cleaned["output_type"] == "stream":
                 print(cleaned["text"], end="", file=sys.stderr if cleaned["name"] == "stderr" else sys.stdout)
             elif cleaned and cleaned["output_type"] in _SHOWN:
@@ -212,7 +213,7 @@ class Line:
             error_class, text = self._error_class(tree["m"][:50]), str(tree.get("text"))[:10_000]
             if error_class is RuntimeError and tree["m"][0] != "RuntimeError":
                 text = f"{tree['m'][-1]}: {text}"
-            plain = [one for one in _as_list(tree.get("args")) if isinstance(one, str | int | float)]
+            plain = [one for one in as_list(tree.get("args")) if isinstance(one, str | int | float)]
             try:
                 error = error_class(*(plain or [text]))
             except Exception:
@@ -270,41 +271,3 @@ def _restore_random(state: Any) -> None:
         random.setstate((version, tuple(numbers), gauss))
         if name == "MT19937":
             np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _error(name: str, text: str, lines: list[str]) -> dict[str, Any]:
-    return {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
-
-
-def _clean(output: Any) -> dict[str, Any] | None:
-    """Return an output that has exactly the fields of its kind, or None."""
-    if not isinstance(output, dict):
-        return None
-    kind = output.get("output_type")
-    if (
-        kind == "stream"
-        and output.get("name") in ("stdout", "stderr")
-        and isinstance(output.get("text"), str)
-    ):
-        return {"output_type": kind, "name": output["name"], "text": output["text"]}
-    if kind == "error":
-        lines = [str(line) for line in _as_list(output.get("traceback"))]
-        return _error(str(output.get("ename")), str(output.get("evalue")), lines)
-    if kind in ("display_data", "execute_result"):
-        data, metadata = output.get("data"), output.get("metadata")
-        if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-            return None
-        cleaned = {
-            "output_type": kind,
-            "data": data,
-            "metadata": metadata if isinstance(metadata, dict) else {},
-        }
-        if kind == "execute_result":
-            count = output.get("execution_count")
-            cleaned["execution_count"] = count if type(count) is int else None
-        return cleaned
-    return None

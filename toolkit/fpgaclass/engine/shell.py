@@ -159,18 +159,19 @@ class CellShell(InteractiveShell):
             }
         )
 
-    def record(self, source: str, limit: int) -> tuple[bool, list[dict[str, Any]], int]:
+    def record(self, source: str, limit: int, count: int) -> tuple[bool, list[dict[str, Any]], int]:
         """Run a cell.
 
         Args:
             source: its text.
             limit: bytes of output to keep.
+            count: how many cells have run then, this one included; the two processes of a notebook share it.
 
         Returns:
             (whether it ran to its end without an error, its outputs, its execution count).
         """
         self.recorder, self.failed_line = Recorder(limit), None
-        count = self.execution_count
+        self.execution_count = count
         result = self.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
         outputs = self.take()
         return bool(result.success), outputs, count

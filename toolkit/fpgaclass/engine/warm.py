@@ -55,7 +55,7 @@ def _import_all(modules: list[str]) -> dict[str, str]:
 
 def _rehearse(shell: Any) -> None:
     """Have the shell load what it loads at its first error: otherwise each fork pays a fifth of a second."""
-    shell.record("def f():\n    return 1 / 0\nf()", 0)
+    shell.record("def f():\n    return 1 / 0\nf()", 0, 1)
     shell.reset(new_session=True)
     shell.execution_count = 1
 
