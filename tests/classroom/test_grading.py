@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
@@ -120,6 +123,28 @@ def test_one_student_can_be_graded_alone(classroom: Classroom, submit: Submit) -
     report = classroom.grade(LAB, "emmy")
     assert [mark.student for mark in report.marks] == ["emmy"]
     assert not (classroom.layout.course / "autograded" / "ada").exists()
+
+
+def test_two_instructors_grade_at_once(classroom: Classroom, submit: Submit) -> None:
+    """One of them grades, the other is told in a line; or both do, one after the other."""
+    for student in classroom.students:
+        submit(student)
+    code = "import sys; from fpgaclass.cli import main; sys.argv[0] = 'fpgaclass'; main()"
+    where = ["--course", str(classroom.course.path), "--state", str(classroom.layout.state)]
+    words = [sys.executable, "-c", code, "grade", LAB, *where]
+    both = [
+        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate()[1] for process in both]
+    codes = sorted(process.returncode for process in both)
+    assert codes in ([0, 0], [0, 1]), told
+    if codes == [0, 1]:
+        refused = next(text for text, process in zip(told, both, strict=True) if process.returncode)
+        assert "another command is working on this course" in refused
+    assert [mark.score for mark in classroom.marks(LAB)] == [3] * len(classroom.students)
+    with sqlite3.connect(classroom.layout.course / "gradebook.db") as db:
+        assert set(db.execute("SELECT times FROM fpgaclass_graded")) == {(1,)}
 
 
 def test_wrong_names_are_answered_with_the_right_ones(classroom: Classroom) -> None:
