@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,18 @@ def test_a_notebook_trains_the_same_weights_and_only_once(
     assert first == again == anew
     assert said == ""
     assert found.startswith("found m trained on the same data")
+
+
+@pytest.mark.slow
+def test_two_that_want_the_same_train_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two processes of a graded notebook come to the same training at the same moment."""
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "cache"))
+    words: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", _NOTEBOOK], **words) for _ in range(2)]
+    (first, said), (second, told) = (process.communicate() for process in both)
+    assert first == second != ""
+    assert sorted(text.startswith("found m trained") for text in (said, told)) == [False, True]
+    assert not list((tmp_path / "cache").rglob("*.lock"))
 
 
 def test_other_settings_train_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
