@@ -402,6 +402,20 @@ def test_the_environment_makes_the_machine_a_board() -> None:
     assert done.stdout.strip() == "['virtual_zynq0', 'virtual0'] False"
 
 
+def test_a_board_of_the_larger_family(standin: Any, tmp_path: Path) -> None:
+    """UltraScale+ has another processing system, other addresses and other clocks; a notebook is the same."""
+    known = {"platform": "xilinx:kv260:virtual:1.0", "part": "xck26-sfvc784-2LV-c"}
+    design = standin.stream_design(instances=2)
+    path = write_bit(tmp_path / "sum.bit", design, banks=[BANK], link=LINK, **known)
+    board = VirtualZynq(5)
+    overlay = pynq.Overlay(str(path), device=board)
+    x, y = _buffers(40, device=board)
+    _transfer(overlay.hier_1.axi_dma_0, x, y)
+    assert (np.array(y) == _sums(standin, x)).all()
+    assert overlay.ip_dict["hier_1/axi_dma_0"]["phys_addr"] == 0xA0010000
+    assert overlay.clock_dict[0]["frequency"] == 100
+
+
 def test_a_second_board_works_beside_an_idle_card(path: Path) -> None:
     """pynq asks the active device for interrupts, and that one has no design yet in a fresh notebook."""
     code = (

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ pytest.importorskip("hls4ml")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+@pytest.fixture
+def own_device() -> Iterator[None]:
+    """A device without anything that other tests have left on it, as the active one."""
+    before = pynq.Device.active_device
+    pynq.Device.active_device = VirtualCard(12)
+    yield
+    pynq.Device.active_device = before
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_device")
 @pytest.mark.parametrize(("page", "board"), [("card.md", "alveo"), ("zynq.md", "pynq-z2")])
 def test_every_block_runs(
     page: str, board: str, quantised_model: Any, events: Any, monkeypatch: pytest.MonkeyPatch
@@ -30,8 +41,6 @@ def test_every_block_runs(
     drivers = f"templates/vivado_accelerator/{board}/python_drivers"
     monkeypatch.syspath_prepend(Path(str(spec.origin)).parent / drivers)
     monkeypatch.delitem(sys.modules, "axi_stream_driver", raising=False)
-    # Other tests may have left buffers on the device that is active.
-    monkeypatch.setattr(pynq.Device, "active_device", VirtualCard(12 + len(page)))
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert len(blocks) >= 2
     names: dict[str, Any] = {"model": quantised_model, "events": events[:300]}

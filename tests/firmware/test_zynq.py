@@ -80,10 +80,8 @@ def _driver() -> Any:
     return driver
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("board", "words"), [("kv260", "fixed"), pytest.param("zcu102", "float", marks=pytest.mark.proof)]
-)
+@pytest.mark.proof
+@pytest.mark.parametrize(("board", "words"), [("kv260", "fixed"), ("zcu102", "float")])
 def test_other_boards_load_too(quantised_model: Any, events: Any, board: str, words: str) -> None:
     """UltraScale+ boards have another processing system, other addresses and other clocks.
 
