@@ -20,6 +20,7 @@ from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.service.cards import see_cards
 from fpgaclass.classroom.service.glance import Glance, Watcher
 from fpgaclass.classroom.service.pages import templates
+from fpgaclass.course import Course
 
 LAB = "01_square"
 Submit = Callable[..., Any]
@@ -112,6 +113,30 @@ def test_who_holds_a_shared_card(
         holder.communicate()
     (card,) = see_cards(classroom.course).cards
     assert card.holder == ""
+
+
+def test_the_cards_of_a_cohort(classroom: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Booked cards have a holder and an end; one that is out of use says why."""
+    from fpgaclass.cohort import open_leases
+
+    cohort = (
+        "cohort: {name: spring, provider: aws, region: eu-central-1, hours: 40, ssh_from: [131.154.0.0/16], "
+        "seat: {size: m5.large}, cards: {board: u250, size: f2.6xlarge, count: 2, hours: 10}, "
+        "aws: {image: ami-0123456789abcdef0}}"
+    )
+    path = tmp_path / "course.yaml"
+    path.write_text(f"{classroom.course.path.read_text()}\n{cohort}\n")
+    monkeypatch.setenv("FPGACLASS_STATE", str(tmp_path / "cohort"))
+    book = open_leases(path)
+    now = datetime.now(UTC)
+    book.block("card/0", now, now + timedelta(hours=2), note="visitors")
+    book.set_health("card/1", False, "no answer")
+    found = see_cards(Course.load(path))
+    assert found.trouble == ""
+    views = {card.name: card for card in found.cards}
+    assert views["card/0"].holder == "visitors"
+    assert (views["card/0"].until or now) > now
+    assert (views["card/1"].holder, views["card/1"].note) == ("", "no answer")
 
 
 def test_cards_of_a_cohort_that_cannot_be_asked(classroom: Classroom) -> None:

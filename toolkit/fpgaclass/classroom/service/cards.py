@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class CardView:
 
     Attributes:
         name: of the card.
-        holder: who has it, or nothing.
+        holder: who has it, or has booked this time, or what it is kept for; or nothing.
         until: when a booking ends, UTC; None where nobody booked it.
         waiting: who waits for this card, the next first.
         note: why it is out of use, or nothing.
@@ -69,7 +69,8 @@ def see_cards(course: Course) -> Cards:
 def _booked(course: Course) -> Cards:
     book: Any = importlib.import_module("fpgaclass.cohort.seat").open_leases(course.path)
     try:
-        active = {lease.card: lease for lease in book.bookings() if lease.state in ("active", "block")}
+        now = datetime.now(UTC)
+        active = {lease.card: lease for lease in book.bookings() if lease.begins <= now < lease.ends}
         views = []
         for card in book.cards():
             lease = active.get(card.name)
