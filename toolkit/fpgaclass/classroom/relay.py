@@ -9,12 +9,15 @@ the seat asks goes through sockets that the hub listens on (docs/decisions/seat_
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import json
 import os
 import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 WAYS_VARIABLE = "FPGACLASS_WAYS"
@@ -142,8 +145,14 @@ def main() -> None:
     # Checks the form of addresses in JSON schemas, which nothing here has; importing it builds a parser, and
     # that is a third of what a server's start costs. jsonschema does without where it is missing.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    gc.disable()  # two thousand modules leave no garbage, and looking for it is a quarter of importing them
     from jupyterhub.singleuser import main as serve
 
+    for name in ("jupyterlab.labapp", "jupyterlab_jupytext", "nbgrader.server_extensions.assignment_list"):
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
     sys.exit(serve())
 
 
