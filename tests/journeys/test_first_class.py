@@ -204,6 +204,6 @@ def _look_at_formgrader(teacher: Any, operator: Any) -> None:
         assert graded["success"], graded
     else:
         assert not graded["success"], "root's jails do not nest, and code must not run beside the gradebook"
-        assert "run `fpgaclass grade`" in graded.get("error", ""), graded
+        assert "fpgaclass grade" in graded["log"], graded
     autograded = operator.state / "homes" / "teacher" / COURSE / "autograded" / "ada" / LAB
     assert autograded.is_dir(), "a refusal takes nothing away"
