@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import RefusedError, open_desk
 from fpgaclass.cli.app import app
 from fpgaclass.core import ClassroomError, UsageError
+from fpgaclass.course import Course
 
 LAB = "01_square"
 Submit = Callable[..., Any]
@@ -115,3 +117,20 @@ def test_similar_answers_are_shown_side_by_side(classroom: Classroom, submit: Su
     assert told["too_short"] == ["hedy"]
     assert "<mark>" in page.read_text()
     assert "100%" in _class(classroom, "class", "similarity", LAB)
+
+
+def test_before_the_first_up_each_of_them_says_so(tiny_course: Path, tmp_path: Path) -> None:
+    """A command on the first day makes no files, and names the next one."""
+    fresh = Classroom(Course.load(tiny_course), tmp_path / "state")
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: fresh.close(LAB),
+        lambda: fresh.reopen(LAB),
+        lambda: fresh.extend(LAB, "ada", timedelta(days=1)),
+        lambda: fresh.set_late(LAB, "ada", None),
+        lambda: fresh.similarity(LAB),
+        lambda: fresh.boards(LAB),
+    )
+    for call in calls:
+        with pytest.raises(ClassroomError, match=r"was not released.*up` first"):
+            call()
+    assert not (tmp_path / "state").exists()

@@ -99,7 +99,7 @@ class Coursework:
         from fpgaclass.classroom.contest import read_boards
         from fpgaclass.classroom.gradebook import gradebook_url
 
-        self.course.entry(lab)
+        self._check_lab(lab)
         return read_boards(gradebook_url(self.layout.course), self.layout.course_id, [lab])[lab]
 
     def similarity(self, lab: str, *, least: float = 0.5) -> SimilarityReport:
@@ -112,7 +112,7 @@ class Coursework:
         from fpgaclass.classroom.similarity import compare, read_answers
         from fpgaclass.classroom.similarity.submissions import released_parts
 
-        self.course.entry(lab)
+        self._check_lab(lab)
         desk, course = open_desk(self.layout), self.layout.course_id
         released = desk.released(course, lab)
         who = {receipt.student for receipt in desk.receipts(course, lab)} & set(self.students)
@@ -146,6 +146,7 @@ class Coursework:
         Raises:
             UsageError: the lab has no deadline, so none can be moved; or the new one is before the old one.
         """
+        self._check_lab(lab)
         due = self.course.deadline(lab)
         by: timedelta | None = None
         if until is not None:
@@ -176,7 +177,7 @@ class Coursework:
         """
         from fpgaclass.classroom.nbgrader_course import EXCEPTIONS_FILE
 
-        self.course.entry(lab)
+        self._check_lab(lab)
         self._check_student(student)
         path = self.layout.course / EXCEPTIONS_FILE
         exceptions = read_json(path, {})
@@ -192,7 +193,7 @@ class Coursework:
         from fpgaclass.classroom.gradebook import gradebook_url, open_writer
         from fpgaclass.classroom.nbgrader_course import late_policy
 
-        self.course.entry(lab)
+        self._check_lab(lab)
         course = self.layout.course
         with open_writer(gradebook_url(course), self.layout.course_id, lab) as book:
             if by is not None:
@@ -200,10 +201,14 @@ class Coursework:
             return book.settle(lambda name: late_policy(course, lab, name))
 
     def _door(self, lab: str, student: str | None, is_open: bool) -> None:
-        self.course.entry(lab)
+        self._check_lab(lab)
         if student is not None:
             self._check_student(student)
         open_desk(self.layout).set_open(self.layout.course_id, lab, student, is_open)
+
+    def _check_lab(self, lab: str) -> None:
+        self.course.entry(lab)
+        grading.check_released(self.layout, lab)
 
     def _check_student(self, student: str) -> None:
         if student not in self.students:

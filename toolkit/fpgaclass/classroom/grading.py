@@ -82,7 +82,7 @@ def collect(layout: Layout, lab: str) -> Collected:
     Raises:
         ClassroomError: the lab was never released, or nbgrader failed.
     """
-    _check_released(layout, lab)
+    check_released(layout, lab)
     with nbgrader_api(layout) as api:
         return _collect(layout, lab, api)
 
@@ -111,7 +111,7 @@ def grade(
             students' code cannot be jailed here and `Settings.jailed` does not say to go without.
     """
     settings = settings or Settings()
-    _check_released(layout, lab)
+    check_released(layout, lab)
     if student is not None and student not in students:
         step = f"students: {', '.join(students)}"
         raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
@@ -168,7 +168,7 @@ def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ..
     Raises:
         ClassroomError: nothing has been graded, or nbgrader failed.
     """
-    _check_released(layout, lab)
+    check_released(layout, lab)
     graded = [name for name in students if (layout.course / "autograded" / name / lab).is_dir()]
     if not graded:
         step = command("grade", lab)
@@ -192,7 +192,12 @@ def _collect(layout: Layout, lab: str, api: Any) -> Collected:
     return Collected(lab, tuple(there), notes)
 
 
-def _check_released(layout: Layout, lab: str) -> None:
+def check_released(layout: Layout, lab: str) -> None:
+    """Check that a lab was released.
+
+    Raises:
+        ClassroomError: it was not; the message says which were, or that the class was never up.
+    """
     if not (layout.release / lab).is_dir():
         there = sorted(path.name for path in layout.release.glob("*"))
         step = f"labs: {', '.join(there)}" if there else f"run `{command('up')}` first: it releases the labs"
