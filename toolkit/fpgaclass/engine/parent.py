@@ -21,6 +21,7 @@ from fpgaclass.core import FpgaClassError
 from fpgaclass.engine.job import CellOutcome, Job, Outcome
 from fpgaclass.engine.namespaces import Limits
 from fpgaclass.engine.sandbox import Jail, NoJail, Person, find_jail
+from fpgaclass.engine.system import pidfd_send_signal
 from fpgaclass.engine.wire import Wire, WireClosedError, WireError
 
 _POWERS = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETFCAP", "CAP_KILL")
@@ -146,7 +147,8 @@ class WarmParent:
             for fork in forks:
                 _kill(fork)
                 os.close(fork)
-            raise EngineError(f"no fork could be made: {answer.get('why', 'the warm kernel is gone')}")
+            why = answer.get("why") or f"the warm kernel is gone: {self._said()}"
+            raise EngineError(f"no fork could be made: {why}")
         return forks
 
 
@@ -170,7 +172,7 @@ class _Watched:
                 return self._outcome(self._reason or str(event.get("gone", "")))
             if event.get("op") == "interrupt":
                 with contextlib.suppress(OSError):
-                    signal.pidfd_send_signal(self._student, signal.SIGINT)
+                    pidfd_send_signal(self._student, signal.SIGINT)
             elif event.get("op") == "end":
                 _kill(self._student)
             elif "cell" in event:
@@ -208,7 +210,7 @@ class _Watched:
 
 def _kill(fork: int) -> None:
     with contextlib.suppress(OSError):
-        signal.pidfd_send_signal(fork, signal.SIGKILL)
+        pidfd_send_signal(fork, signal.SIGKILL)
 
 
 def _memory(fork: int) -> int:

@@ -15,6 +15,8 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from fpgaclass.engine.system import memfd_create
+
 CUT = "\n[the rest was cut]\n"
 
 
@@ -205,7 +207,7 @@ def make_shell() -> CellShell:
 def open_cells(shell: CellShell) -> None:
     """Lead this process's output into the shell; called once, after the fork."""
     for number in (1, 2):
-        handle = os.memfd_create(f"fpgaclass-{number}")
+        handle = memfd_create(f"fpgaclass-{number}")
         os.dup2(handle, number, inheritable=True)
         os.close(handle)
     null = os.open(os.devnull, os.O_RDONLY)

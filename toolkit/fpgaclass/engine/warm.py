@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fpgaclass.engine.system import pidfd_open
+
 _FIRST_UID, _UIDS = 61000, 1900
 
 
@@ -105,7 +107,7 @@ def _fork(jailed: bool, own: int, run: Callable[[], None]) -> int:
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        return os.pidfd_open(pid)
+        return pidfd_open(pid)
     try:
         run()
     except BaseException:
