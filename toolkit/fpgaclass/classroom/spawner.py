@@ -35,7 +35,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     doors: Doors
     """The class's, shared by all spawners; `fpgaclass.classroom.hub.configure` sets it."""
 
-    turns = Turns(at_once=3 * (os.cpu_count() or 1))
+    turns = Turns(at_once=6 * (os.cpu_count() or 1))
     """Shared by all: a start is work for a processor, and thirty at once would all be in at the very end."""
 
     ways: Ways | None = None
