@@ -44,7 +44,7 @@ def _token(instructor: Any) -> str:
     assert found
     made = instructor.web.post(
         f"{instructor.url}/hub/api/users/{instructor.name}/tokens",
-        json={"scopes": ["access:services!service=class", "servers", "list:users"]},
+        json={"scopes": ["inherit"]},
         headers={"X-XSRFToken": found[1], "Referer": f"{instructor.url}/hub/token"},
     )
     return str(made.raise_for_status().json()["token"])
