@@ -14,7 +14,6 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,19 @@ from typing import Any
 import fpgaclass
 from fpgaclass.classroom.gradebook import Entry, Writer, open_writer
 from fpgaclass.classroom.masters import given_files, load_masters
+from fpgaclass.classroom.submitted import files_beside, read_timestamp
 from fpgaclass.core import ClassroomError, digest_of, track
 from fpgaclass.course import LatePolicy
-from fpgaclass.engine import Job, Outcome, Restored, UnreadableError, graft, restore, run_jobs
-
-_KEPT_BESIDE = 100_000_000
+from fpgaclass.engine import (
+    Job,
+    Outcome,
+    Restored,
+    UnreadableError,
+    graft,
+    restore,
+    run_jobs,
+    threads_of,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,11 @@ class Settings:
     total_seconds: float = 1800
     memory: int = 4_000_000_000
     again: bool = False
+
+    @property
+    def threads(self) -> int:
+        """How many threads each process of a submission may use: all together, one a processor."""
+        return 0 if self.scheduler else threads_of(self.jobs)
 
 
 @dataclass(frozen=True)
@@ -196,7 +208,7 @@ class _Marking:
     def _jobs(self, waiting: dict[str, _Submission]) -> Iterator[tuple[tuple[str, str], Job]]:
         modules = tuple(dict.fromkeys(m for master in self._masters.values() for m in master.modules))
         for student, submission in waiting.items():
-            files = _files_beside(submission.folder, self._given)
+            files = files_beside(submission.folder, self._given)
             for name, restored in submission.restored.items():
                 yield (
                     (student, name),
@@ -211,6 +223,7 @@ class _Marking:
                         total_seconds=self._settings.total_seconds,
                         memory=self._settings.memory,
                         jailed=self._settings.jailed,
+                        threads=self._settings.threads,
                     ),
                 )
 
@@ -261,30 +274,6 @@ class _Marking:
                 where=str(target),
                 next_step=step,
             ) from trouble
-
-
-def read_timestamp(folder: Path) -> datetime | None:
-    """Return when a submission was made, in UTC without a zone, or None."""
-    try:
-        text = (folder / "timestamp.txt").read_text().strip()
-        when = datetime.fromisoformat(text.removesuffix(" UTC").strip())
-    except (OSError, ValueError):
-        return None
-    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
-
-
-def _files_beside(folder: Path, given: dict[str, bytes]) -> dict[str, bytes]:
-    """Return what was submitted beside the notebooks: plain files, up to a limit, none that was released."""
-    found, room = {}, _KEPT_BESIDE
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb" or name in given:
-            continue
-        if name in ("timestamp.txt", "submission_secret.txt") or path.stat().st_size > room:
-            continue
-        found[name] = path.read_bytes()
-        room -= len(found[name])
-    return found
 
 
 @cache

@@ -95,7 +95,15 @@ def sheet(lab: Lab, notebook: TrialNotebook) -> Sheet:
     return Sheet(notebook, restore(master, json.dumps({"cells": cells})))
 
 
-def job(one: Sheet, modules: tuple[str, ...], given: dict[str, bytes], seconds: int, *, jailed: bool) -> Job:
+def job(
+    one: Sheet,
+    modules: tuple[str, ...],
+    given: dict[str, bytes],
+    seconds: int,
+    *,
+    jailed: bool,
+    threads: int,
+) -> Job:
     """Return the job that runs a notebook."""
     return Job(
         student=STUDENT,
@@ -106,6 +114,7 @@ def job(one: Sheet, modules: tuple[str, ...], given: dict[str, bytes], seconds: 
         cell_seconds=seconds,
         total_seconds=4 * seconds,
         jailed=jailed,
+        threads=threads,
     )
 
 

@@ -12,7 +12,7 @@ from fpgaclass.course._marks import Marks, job, marks, master_of, sheet
 from fpgaclass.course._trials import Trial, TrialNotebook, trial_notebooks, whole_notebook
 from fpgaclass.course.lab import Lab
 from fpgaclass.course.release import given_files
-from fpgaclass.engine import run_jobs
+from fpgaclass.engine import run_jobs, threads_of
 
 _BY_ASSERT = ("AssertionError", "CheckError")
 
@@ -161,7 +161,8 @@ def _graded(
     """Yield what each notebook gets, in the order in which they are done."""
     given = given_files(lab)
     sheets = [sheet(lab, notebook) for notebook in notebooks]
-    work = [(n, job(one, modules, given, cell_seconds, jailed=jailed)) for n, one in enumerate(sheets)]
+    share: dict[str, Any] = {"jailed": jailed, "threads": threads_of(jobs)}
+    work = [(n, job(one, modules, given, cell_seconds, **share)) for n, one in enumerate(sheets)]
     # The first one alone: it trains and builds what the others then find in the cache.
     for part, at_once in ((work[:1], 1), (work[1:], jobs)):
         for batch in run_jobs(part, at_once=at_once):

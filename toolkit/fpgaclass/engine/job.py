@@ -52,6 +52,8 @@ class Job:
         output_limit: bytes of output that are kept of a cell; of a notebook, five times that.
         memory: bytes that its processes may use together.
         jailed: False only where somebody asked for it in so many words.
+        threads: how many threads numerical libraries may use in each of its two processes; 0 for as many as
+            they take.
     """
 
     student: str
@@ -65,6 +67,7 @@ class Job:
     output_limit: int = 2_000_000
     memory: int = 4_000_000_000
     jailed: bool = True
+    threads: int = 0
 
     def to_bytes(self) -> bytes:
         """Return the job as bytes."""

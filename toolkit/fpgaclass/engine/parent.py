@@ -25,6 +25,7 @@ from fpgaclass.engine.system import pidfd_send_signal
 from fpgaclass.engine.wire import Wire, WireClosedError, WireError
 
 _POWERS = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETFCAP", "CAP_KILL")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _IMPORTS = 600.0
 _WATCH = 0.5
 _BACKSTOP = 90.0
@@ -40,12 +41,13 @@ class WarmParent:
     Args:
         modules: what it imports.
         jailed: False to do without a jail.
+        threads: how many numerical libraries may use in a fork; 0 for as many as they take.
 
     Raises:
         EngineError: it did not start.
     """
 
-    def __init__(self, modules: tuple[str, ...], *, jailed: bool = True) -> None:
+    def __init__(self, modules: tuple[str, ...], *, jailed: bool = True, threads: int = 0) -> None:
         self.jailed = jailed
         self._lock = threading.Lock()
         self._scratch = tempfile.TemporaryDirectory(prefix="fpgaclass-warm-")
@@ -57,7 +59,7 @@ class WarmParent:
         settings: dict[str, Any] = {"modules": list(modules), "jailed": jailed, "control": theirs.fileno()}
         settings["by_root"] = isinstance(jail, Jail) and jail.by_root
         words = [sys.executable, "-m", "fpgaclass.engine.warm", json.dumps(settings)]
-        environment = _environment(jailed)
+        environment = _environment(jailed) | (dict.fromkeys(_THREADS, str(threads)) if threads else {})
         if jailed and isinstance(jail, Jail):
             person = Person("grader", None, "/tmp")
             mounts = jail.account_files(Person("grader", 61000, "/tmp"), Path(self._scratch.name))

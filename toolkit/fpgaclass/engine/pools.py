@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -14,6 +15,11 @@ from fpgaclass.engine.parent import EngineError
 from fpgaclass.engine.runner import execute, execute_job, warm_up
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+def threads_of(at_once: int) -> int:
+    """Return how many threads each process may use when so many jobs run at once, two processes each."""
+    return max(1, (os.cpu_count() or 1) // (2 * at_once))
 
 
 def run_jobs(
@@ -48,7 +54,7 @@ def _bounded(
     for key, job in jobs:
         # Started here and not in a thread of the pool: a jail ends with the thread that made it.
         with contextlib.suppress(EngineError):
-            warm_up(job.modules, jailed=job.jailed)
+            warm_up(job.modules, jailed=job.jailed, threads=job.threads)
         waiting[pool.submit(execute_job, job)] = key
         if len(waiting) >= most:
             yield from _done(waiting)

@@ -11,7 +11,7 @@ from fpgaclass.engine.job import Job, Outcome
 from fpgaclass.engine.parent import EngineError, WarmParent
 
 _ATTEMPTS = 3
-_parents: dict[tuple[tuple[str, ...], bool], WarmParent] = {}
+_parents: dict[tuple[tuple[str, ...], bool, int], WarmParent] = {}
 _lock = threading.Lock()
 
 
@@ -41,16 +41,17 @@ def execute_job(job: Job) -> Outcome:
     return Outcome((), trouble=trouble, attempts=_ATTEMPTS)
 
 
-def warm_up(modules: tuple[str, ...], *, jailed: bool) -> WarmParent:
-    """Start (or find) the warm parent of some modules.
+def warm_up(modules: tuple[str, ...], *, jailed: bool, threads: int = 0) -> WarmParent:
+    """Start (or find) the warm parent of some modules, whose forks use so many threads.
 
     Raises:
         EngineError: it did not start.
     """
     with _lock:
-        parent = _parents.get((modules, jailed))
+        parent = _parents.get((modules, jailed, threads))
         if parent is None or not parent.alive:
-            parent = _parents[modules, jailed] = WarmParent(modules, jailed=jailed)
+            parent = WarmParent(modules, jailed=jailed, threads=threads)
+            _parents[modules, jailed, threads] = parent
         return parent
 
 
@@ -62,14 +63,15 @@ def cool_down() -> None:
 
 
 def _parent(job: Job) -> WarmParent:
-    return warm_up(job.modules, jailed=job.jailed)
+    return warm_up(job.modules, jailed=job.jailed, threads=job.threads)
 
 
 def _drop(job: Job) -> None:
     with _lock:
-        parent = _parents.get((job.modules, job.jailed))
+        key = (job.modules, job.jailed, job.threads)
+        parent = _parents.get(key)
         if parent is not None and not parent.alive:
-            del _parents[job.modules, job.jailed]
+            del _parents[key]
             parent.close()
 
 
