@@ -65,7 +65,7 @@ class VirtualMemory:
         return buffer
 
     def _warn_of_other_words(self, dtype: np.dtype[Any]) -> None:
-        about = self.device.design.about if self.device.design is not None else {}
+        about = getattr(self.device.design, "about", {})
         words = np.dtype(str(about.get("dtype", dtype)))
         if "f" in (dtype.kind, words.kind) and dtype.kind != words.kind:
             text = f"a buffer of {dtype} for a kernel whose words are {words}: allocate it with that type"
