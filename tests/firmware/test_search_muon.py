@@ -6,7 +6,6 @@ import importlib.util
 import math
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,8 @@ from fpgaclass.firmware import Budget, build, grid, load_board, search
 from fpgaclass.firmware.search_point import estimate
 
 RECIPE = Path(__file__).parents[2] / "docs" / "examples" / "muon_reference.py"
-# da4ml's estimate is 5 % below yosys' count of these networks; the count must be within 10,000.
-BUDGET = Budget(lut=9_400, latency_ns=50)
+# da4ml's estimate is 5 to 8 % below yosys' count of these networks; the count must be within 10,000.
+BUDGET = Budget(lut=9_300, latency_ns=50)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def recipe() -> ModuleType:
 
 def test_the_recipe_at_a_tenth_of_its_length(recipe: ModuleType) -> None:
     """Too short for its promise; but it trains, is fast enough, and is no worse than it should be."""
-    model = recipe.train(beta=4e-6, muons=20_000, epochs=(5, 8, 5))
+    model = recipe.train(beta=4e-6, muons=20_000, epochs=(5, 6, 3, 5))
     lut, stages = estimate(model, load_board("u250"))
     assert 2_000 < lut < 15_000
     assert stages * 5.0 < 50
@@ -41,32 +40,28 @@ def test_the_recipe_at_a_tenth_of_its_length(recipe: ModuleType) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_muon_reference_keeps_its_resolution(recipe: ModuleType, tmp_path: Path, seed: int) -> None:
     """sigma68 within 5 % of a floating-point network of the same shape that was trained as long.
 
-    Each seed has its own muons, weights and order. The beta is chosen on one sample and the result taken on
-    another, since the better of two noisy scores is too good. The look-up tables are counted by yosys.
+    Each seed has its own muons, weights and order. The epoch is chosen on one sample and the result is taken
+    on another, since the best of noisy scores is too good. The look-up tables are counted by yosys,
+    which finds more than da4ml's estimate.
     """
-    import keras
-
     found = search(
-        recipe.train, grid(beta=[1.1e-6, 1.25e-6], seed=[seed]), recipe.score, folder=tmp_path, budget=BUDGET
+        recipe.train, grid(beta=[1.35e-6], seed=[seed]), recipe.score, folder=tmp_path, budget=BUDGET
     )
     best = found.best()
     model = best.model()
-    reached = recipe.sigma68(model, seed=1004)
-    keras.utils.set_random_seed(seed)
-    X, y = recipe.sample(recipe.MUONS, seed)
-    as_long: Any = recipe.fit(recipe.float_network(recipe.WIDTHS), X, y, recipe.START)
-    as_long = recipe.fit(as_long, X, y, recipe.QUANTISED)
-    reference = recipe.sigma68(as_long, seed=1004)
+    reached = recipe.sigma68(model, recipe.RESULT)
+    floating = recipe.sigma68(recipe.reference(seed), recipe.RESULT)
     report = build(model, board="u250", name="muon_pt").report
     print(
         f"{found}\nsigma68 at 10 to 40 GeV (simulated), seed {seed}: quantised {reached:.4f}, floating point "
-        f"trained as long {reference:.4f}, ratio {reached / reference:.3f}\n{report}"
+        f"trained as long {floating:.4f}, ratio {reached / floating:.3f}\n{report}"
     )
-    assert reached <= 1.05 * reference
+    assert reached <= 1.05 * floating
     assert report.network.lut <= 10_000
     assert report.latency_ns < 50
     assert math.isfinite(best.score)
