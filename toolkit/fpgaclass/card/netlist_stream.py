@@ -104,14 +104,16 @@ class NetlistStream(NetlistSimulator):
             HungKernelError, CardError: as ``StreamSimulator.advance``.
         """
         for _ in range(cycles):
-            if self._bus.message or not any(self.busy):
+            if self._bus.message:
                 break
+            if not any(self.busy):
+                return True
             if self._now - self._bus.last_transfer > watchdog:
                 raise failure_of(HUNG, self.status, "")
             self._tick()
         if self._bus.message:
             raise failure_of(BROKEN, self.status, self._bus.message)
-        return not any(self.busy)
+        return False
 
     @property
     def interrupts(self) -> tuple[bool, bool, bool]:
