@@ -100,3 +100,26 @@ def test_every_verb_explains_itself_and_speaks_json(verb: str) -> None:
     """What a program reads must be there for each of them."""
     text = _run(verb, "--help").stdout
     assert "--json" in text
+
+
+def test_the_settings_of_a_search_are_read_as_python_would() -> None:
+    """``'False'`` is true, and a second list for a name must not replace the first."""
+    from fpgaclass.cli.firmware import _axes
+
+    asked = ["width=4", "bn=True,False", "width=8,4", "kind=wide,None", "beta=1e-6"]
+    assert _axes(asked) == {
+        "width": [4, 8],
+        "bn": [True, False],
+        "kind": ["wide", None],
+        "beta": [1e-6],
+    }
+
+
+def test_a_file_of_several_arrays_is_no_file_of_events(tmp_path: Path) -> None:
+    """numpy.savez is one letter away."""
+    import numpy as np
+
+    np.savez(tmp_path / "x.npz", a=np.zeros(3))
+    done = CliRunner().invoke(app, ["firmware", "trace", "m.keras", str(tmp_path / "x.npz")])
+    assert isinstance(done.exception, InvalidInputError)
+    assert "several arrays" in str(done.exception)

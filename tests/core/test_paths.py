@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.core import atomic_directory, held_lock
+from fpgaclass.core import FpgaClassError, atomic_directory, cache_directory, held_lock
 
 _UNFINISHED = """
 import sys, time
@@ -98,3 +98,13 @@ def test_the_second_waits_and_says_so(tmp_path: Path) -> None:
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typing error in a variable is not worth a traceback."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FPGACLASS_CACHE", str(tmp_path / "file" / "below"))
+    with pytest.raises(FpgaClassError, match=r"no folder can be made: Not a directory .*FPGACLASS_CACHE"):
+        cache_directory()

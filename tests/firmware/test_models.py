@@ -87,6 +87,39 @@ def test_a_layer_in_two_places_is_refused() -> None:
     check_model(keras.Model(inputs, QAdd()([dense(inputs), dense(dense(inputs))])))
 
 
+def test_what_only_has_the_name_of_a_layer_is_refused() -> None:
+    """All of these were once built as what they are called, and computed something else without a word."""
+    import keras
+
+    layers, inputs = keras.layers, keras.Input((4,))
+
+    class Dense(layers.Dense):
+        def call(self, x: Any) -> Any:
+            return super().call(x) * 2.0
+
+    def relu(x: Any) -> Any:
+        return keras.ops.clip(x, 0.0, 0.5)
+
+    after = layers.Dense(4)(inputs)
+    compressed = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="small")])
+    compressed.get_layer("small").quantize("int8")
+    across = layers.Flatten()(layers.Softmax(axis=1, name="across")(layers.Reshape((2, 2))(after)))
+    for model, message in (
+        (
+            keras.Model(inputs, after * 2.0),
+            r"function Multiply between layers.*use keras.layers.Multiply",
+        ),
+        (keras.Model(inputs, 1.0 - after), "function Subtract between layers"),
+        (keras.Model(inputs, Dense(2, name="twofold")(inputs)), r"'twofold' is a class of its own"),
+        (keras.Model(inputs, layers.Dense(2, activation=relu)(inputs)), r"function of its own .* 'relu'"),
+        (keras.Model(inputs, layers.Dense(2, activation=layers.LeakyReLU())(inputs)), "itself a layer"),
+        (keras.Model(inputs, layers.Dense(2)(across)), "'across' is a softmax along another axis"),
+        (compressed, r"'small' was quantised by Keras \(int8\)"),
+    ):
+        with pytest.raises(UnsupportedLayerError, match=message):
+            check_model(model)
+
+
 def test_bad_weights_and_models_without_a_shape_are_refused(float_model: Any) -> None:
     """NaN weights compile to plausible hardware; they come from diverged training and must not get there."""
     import keras

@@ -47,11 +47,39 @@ def test_what_is_out_of_range_wraps_and_is_counted() -> None:
     assert layout.decode(layout.encode(x))[1, 0] == -8.0
 
 
+def test_events_are_taken_as_the_model_takes_them() -> None:
+    """A model casts to float32; a float64 just below a step of the grid is at that step for it."""
+    layout = WordFormat((Field(1, 3, 12),), 16, (1,))
+    x = np.array([[1.0 - 1e-12]])
+    assert layout.decode(layout.encode(x))[0, 0] == np.float32(x)[0, 0] == 1.0
+
+
+@pytest.mark.parametrize("value", [1e10, -1e10, 1e20, -3.4e38])
+def test_far_too_large_values_wrap_as_whole_numbers_do(value: float) -> None:
+    """1e20 marks what is missing in many a data set; its low bits are known, and they are zeros."""
+    layout = WordFormat((Field(1, 3, 4),), 8, (1,))
+    exact = (int(np.float32(value)) * 16 + 128) % 256 - 128
+    assert layout.decode(layout.encode([[value]]))[0, 0] == exact / 16
+    assert layout.bounded([[value]])[0, 0] % 16 == exact / 16 % 16
+
+
+def test_no_events_are_no_events() -> None:
+    """An empty selection is not an error."""
+    layout = WordFormat((Field(1, 3, 4),) * 4, 8, (2, 2))
+    none = np.zeros((0, 2, 2))
+    assert layout.encode(none).shape == (0, 4)
+    assert layout.decode(layout.encode(none)).shape == (0, 2, 2)
+    assert layout.out_of_range(none) == 0
+
+
 def test_a_wrong_shape_or_a_nan_is_refused() -> None:
     """A silent broadcast or cast would give plausible nonsense on the card."""
     layout = WordFormat((Field(1, 3, 4),) * 4, 8, (4,))
     with pytest.raises(InvalidInputError, match=r"shape \(2, 3\), not \(n, 4\)"):
         layout.encode(np.zeros((2, 3)))
+    for odd in ([[1, 2], [3]], [["a", "b", "c", "d"]]):
+        with pytest.raises(InvalidInputError, match="no array of numbers"):
+            layout.encode(odd)
     with pytest.raises(InvalidInputError, match="1 events hold NaN"):
         layout.encode([[0, 0, 0, np.nan]])
     with pytest.raises(InvalidInputError, match="words have shape"):

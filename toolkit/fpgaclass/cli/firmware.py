@@ -27,6 +27,9 @@ BoardFile = Annotated[
 Precision = Annotated[str, typer.Option(help="For plain Keras models, in hls4ml's notation.")]
 
 
+_WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False}
+
+
 @app.command()
 def boards(as_json: Json = False) -> None:
     """List the boards that firmware can be built for."""
@@ -98,6 +101,9 @@ def trace(
         values = np.load(events, allow_pickle=False)
     except (OSError, ValueError) as bad:
         raise InvalidInputError(f"no events can be read: {bad}", where=str(events)) from bad
+    if not isinstance(values, np.ndarray):
+        step = "save one array with numpy.save, as a .npy file"
+        raise InvalidInputError("a file of several arrays are no events", where=str(events), next_step=step)
     other = None if built is None else firmware.Firmware.load(built)
     found = firmware.trace(_load(model), values, precision=precision, firmware=other)
     print(json.dumps(asdict(found), indent=2) if as_json else found)
@@ -139,7 +145,7 @@ def search(
     """
     found = firmware.search(
         _function(train, "train"),
-        firmware.grid(**dict(_axis(text) for text in settings)),
+        firmware.grid(**_axes(settings)),
         _function(score or train.partition(":")[0], "score"),
         board=board,
         folder=folder,
@@ -204,6 +210,14 @@ def _function(text: str, usual: str) -> Callable[..., Any]:
     return found
 
 
+def _axes(settings: list[str]) -> dict[str, list[Any]]:
+    """Read all ``--set``; what is given twice for one name is one list."""
+    axes: dict[str, list[Any]] = {}
+    for name, values in map(_axis, settings):
+        axes.setdefault(name, []).extend(value for value in values if value not in axes.get(name, ()))
+    return axes
+
+
 def _axis(text: str) -> tuple[str, list[Any]]:
     """Read ``name=1,2.5,word`` as a name and its values."""
     name, equals, values = text.partition("=")
@@ -213,6 +227,8 @@ def _axis(text: str) -> tuple[str, list[Any]]:
 
 
 def _value(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
     for read in (int, float):
         try:
             return read(text)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fpgaclass.core.errors import FpgaClassError
+
 
 def _xdg(variable: str, fallback: str) -> Path:
     base = os.environ.get(variable)
@@ -24,8 +26,7 @@ def cache_directory(*parts: str) -> Path:
     """
     override = os.environ.get("FPGACLASS_CACHE")
     path = (Path(override) if override else _xdg("XDG_CACHE_HOME", ".cache")).joinpath(*parts)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return _made(path, "FPGACLASS_CACHE")
 
 
 def state_directory(*parts: str) -> Path:
@@ -35,7 +36,17 @@ def state_directory(*parts: str) -> Path:
     """
     override = os.environ.get("FPGACLASS_STATE")
     path = (Path(override) if override else _xdg("XDG_STATE_HOME", ".local/state")).joinpath(*parts)
-    path.mkdir(parents=True, exist_ok=True)
+    return _made(path, "FPGACLASS_STATE")
+
+
+def _made(path: Path, variable: str) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        step = f"name a folder of yours by {variable}"
+        raise FpgaClassError(
+            f"no folder can be made: {refused.strerror}", where=str(path), next_step=step
+        ) from refused
     return path
 
 

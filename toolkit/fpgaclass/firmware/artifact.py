@@ -104,7 +104,7 @@ class Firmware:
         Raises:
             FirmwareError: it is not one, or it is damaged.
         """
-        folder = Path(folder)
+        folder = Path(folder).resolve()  # it stays the same wherever its user goes
         if not (folder / MANIFEST).is_file():
             raise FirmwareError(
                 f"no {MANIFEST} is there",
@@ -169,7 +169,8 @@ class Firmware:
 
     def emulate(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Run hls4ml's C++ of the model: what high-level synthesis would be given."""
-        return emulate(self.folder / "hls" / EMULATION, x, len(self.inputs.fields), self.outputs.shape)
+        events = self.inputs.events(x)
+        return emulate(self.folder / "hls" / EMULATION, events, len(self.inputs.fields), self.outputs.shape)
 
     def save(self, folder: str | Path) -> Firmware:
         """Copy the firmware into a folder of yours, which must not exist yet."""

@@ -61,7 +61,7 @@ def interpret(
     logic: Any, inputs: WordFormat, outputs: WordFormat, x: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
     """Run da4ml's interpreter on events; like the bus, it truncates to an input's grid and wraps."""
-    events = inputs.events(x)
+    events = inputs.bounded(x)
     values = logic.predict(events, n_threads=1)
     return np.asarray(values, dtype=np.float32).reshape(-1, *outputs.shape)
 

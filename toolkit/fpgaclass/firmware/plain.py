@@ -62,7 +62,14 @@ def check_plain_layer(layer: Any) -> None:
     Raises:
         UnsupportedLayerError: names the layer, what is wrong with it and what would do instead.
     """
+    import keras
+
     kind = type(layer).__name__
+    if not isinstance(layer, keras.Layer):
+        raise UnsupportedLayerError(
+            f"the function {kind} between layers cannot be built",
+            next_step=f"use keras.layers.{kind}, of tensors" if kind in _MERGES else "use layers",
+        )
     if kind in ("Functional", "Sequential"):
         raise UnsupportedLayerError(
             f"layer {layer.name!r} is a model within the model", next_step="use its layers one by one"
@@ -72,8 +79,32 @@ def check_plain_layer(layer: Any) -> None:
             f"layer {layer.name!r} ({kind}) cannot be built",
             next_step=_INSTEAD.get(kind, f"use layers such as {', '.join(_LINEAR)}, or hgq.layers"),
         )
+    if type(layer) is not getattr(keras.layers, kind):
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} is a class of its own that is called {kind}",
+            next_step=f"use keras.layers.{kind} itself",
+        )
+    if getattr(layer, "quantization_mode", None):
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} was quantised by Keras ({layer.quantization_mode})",
+            next_step="pass the model as it was before; its precision is an argument of build",
+        )
+    if kind == "Softmax" and layer.axis not in (-1, len(layer.input.shape) - 1):
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} is a softmax along another axis than the last", next_step="use axis=-1"
+        )
     if kind in (*_LINEAR, "Activation"):
         name = _function(layer)
+        if isinstance(layer.activation, keras.Layer):
+            raise UnsupportedLayerError(
+                f"the activation of layer {layer.name!r} is itself a layer ({name})",
+                next_step=f"put it after {layer.name!r}, as a layer of its own",
+            )
+        if layer.activation is not getattr(keras.activations, name, None):
+            raise UnsupportedLayerError(
+                f"the activation of layer {layer.name!r} is a function of its own that is called {name!r}",
+                next_step="use one of keras.activations",
+            )
         if name not in ("linear", "relu", "leaky_relu", "softmax", *TABLES):
             raise UnsupportedLayerError(
                 f"activation {name!r} of layer {layer.name!r} has no table here",

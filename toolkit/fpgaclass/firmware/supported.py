@@ -71,6 +71,11 @@ def check_quantised_layer(layer: Any) -> None:
         raise UnsupportedLayerError(
             f"layer {layer.name!r} ({kind}) cannot be built", next_step=f"use {_instead(kind)}"
         )
+    if type(layer).__module__.partition(".")[0] not in ("hgq", "keras"):
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} is a class of its own that is called {kind}",
+            next_step=f"use {kind} of hgq.layers or keras.layers itself",
+        )
     _refuse(layer, _faults(layer, kind.removeprefix("Q")))
 
 
@@ -154,9 +159,13 @@ def _refuse(layer: Any, faults: Iterator[tuple[str, str]]) -> None:
 
 def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
     """Yield (what is wrong, what would do instead)."""
+    import keras
+
     activation = getattr(layer, "activation", None)
     if kind not in ("UnaryFunctionLUT", "Softmax") and activation is not None:
         name = getattr(activation, "__name__", str(activation))
+        if name in ("linear", "relu") and activation is not getattr(keras.activations, name):
+            yield f"has an activation of its own that is called {name!r}", "use one of keras.activations"
         if kind == "Activation" and name != "relu":
             yield f"is {name!r}", "use hgq.layers.QUnaryFunctionLUT, or nothing in place of 'linear'"
         elif name not in ("linear", "relu"):

@@ -106,7 +106,7 @@ def run_vector(
     function = ctypes.CDLL(str(library)).predict
     pointer = ctypes.POINTER(ctypes.c_double)
     function.argtypes, function.restype = [pointer, pointer, ctypes.c_long], None
-    events = np.ascontiguousarray(inputs.events(x))
+    events = np.ascontiguousarray(inputs.bounded(x))
     out = np.empty((len(events), len(outputs.fields)))
     function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events))
     return out.reshape(-1, *outputs.shape).astype(np.float32)

@@ -10,6 +10,7 @@ events. The kernel then makes the same word of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ class WordFormat:
         Raises:
             InvalidInputError: the shape does not fit, or there are values that are not finite.
         """
-        events = self.events(x)
+        events = self.bounded(x)
         scale = np.exp2([field.fraction for field in self.fields])
         whole = np.floor(events * scale)
         if self.floats:
@@ -99,7 +100,7 @@ class WordFormat:
         words = np.zeros((len(events), self.slot_words), self.dtype)
         limit = 2.0 ** (self.word_bits - 1)
         if whole.size and (whole.max() >= limit or whole.min() < -limit):
-            whole = np.mod(whole + limit, 2 * limit) - limit
+            whole = np.mod(np.mod(whole, 2 * limit) + limit, 2 * limit) - limit
         words[:, : len(self.fields)] = whole.astype(self.dtype)
         return words
 
@@ -127,22 +128,36 @@ class WordFormat:
         low = np.array([-(2.0**field.integer) * field.sign for field in self.fields])
         return int((((events < low) | (events >= high)) & used).any(axis=1).sum())
 
+    def bounded(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return checked events (n, values) in which what is far too large has wrapped already.
+
+        A double of 2**52 and more has no low bits to be cut by floor, nor fits the host's integers.
+        """
+        events = self.events(x)
+        span = np.exp2([field.sign + field.integer for field in self.fields])
+        return np.where(np.abs(events) < 2.0**31, events, np.fmod(events, span))
+
     def events(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Check events (n, \\*shape) and flatten them to (n, values).
+        """Check events (n, \\*shape), round them to float32 as the model does, and flatten to (n, values).
 
         Raises:
             InvalidInputError: the shape does not fit, or there are values that are not finite.
         """
-        events = np.asarray(x, dtype=np.float64)
+        try:
+            with np.errstate(over="ignore"):  # what becomes infinite is refused below
+                events = np.asarray(x).astype(np.float32).astype(np.float64)
+        except (TypeError, ValueError) as odd:
+            raise InvalidInputError(f"events are no array of numbers: {odd}") from odd
         if events.shape[1:] != self.shape:
             raise InvalidInputError(
                 f"events have shape {events.shape}, not (n, {', '.join(map(str, self.shape))})",
                 next_step="pass one row an event",
             )
+        size = math.prod(self.shape)
         if not np.isfinite(events).all():
-            bad = int((~np.isfinite(events.reshape(len(events), -1))).any(axis=1).sum())
+            bad = int((~np.isfinite(events.reshape(len(events), size))).any(axis=1).sum())
             raise InvalidInputError(f"{bad} events hold NaN or infinity", next_step="drop or mend them")
-        return events.reshape(len(events), -1)
+        return events.reshape(len(events), size)
 
 
 def word_bits_for(fields: Sequence[Field]) -> int:
