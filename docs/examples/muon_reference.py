@@ -22,16 +22,19 @@ for is sigma68 from 10 to 40 GeV, and muons of which the hits tell little would 
 Seen, simulated muons, the result on a sample of its own; "float" is a network of the same shape trained as
 long on the same muons with the same counts, its epoch chosen in the same way:
 
-==== ======== ================== ====== ===== ===== ================= ================ =======
-seed beta     sigma68, quantised float  ratio yosys da4ml's estimate  pipeline, stages latency
-==== ======== ================== ====== ===== ===== ================= ================ =======
-3    1.35e-6  0.0976             0.0975 1.001 8,511 8,067             5                25 ns
-==== ======== ================== ====== ===== ===== ================= ================ =======
+==== ======== ================== ====== ===== ===== ================ ================ =======
+seed beta     sigma68, quantised float  ratio yosys da4ml's estimate pipeline, stages latency
+==== ======== ================== ====== ===== ===== ================ ================ =======
+1    1.35e-6  0.0989             0.0954 1.036 8,789 8,205            5                25 ns
+2    1.35e-6  0.1003             0.0955 1.050 9,350 8,866            5                25 ns
+3    1.35e-6  0.0976             0.0975 1.001 8,511 8,067            5                25 ns
+==== ======== ================== ====== ===== ===== ================ ================ =======
 
 The look-up tables are those of the network; what counts is yosys' figure (open-synthesis estimate), the one
 of ``build(model).report`` and the larger of the two. The latency is an estimate at the U250's 200 MHz. With
-all muons counted alike, seed 3 reached 1.050 times float (0.1048 to 0.0998) with 9,635 LUT. Seeds 1 and 2
-have not been run with this recipe yet: the proof in tests/firmware/test_search_muon.py runs all three.
+all muons counted alike, seed 3 reached 1.050 times float (0.1048 to 0.0998) with 9,635 LUT. Seed 2 misses
+5 % by a hair (1.0505), so not every seed keeps to it yet: the proof in
+tests/firmware/test_search_muon.py fails for it. Some 600 tables are left there for a lower beta.
 """
 
 from __future__ import annotations
