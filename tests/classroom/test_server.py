@@ -18,7 +18,7 @@ from fpgaclass import classroom
 from fpgaclass.classroom import Classroom, server
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.layout import Layout
-from fpgaclass.core import ClassroomError, InvalidInputError, ToolMissingError
+from fpgaclass.core import ClassroomError, FpgaClassError, InvalidInputError, ToolMissingError
 
 pytestmark = pytest.mark.xdist_group("hub")
 
@@ -108,7 +108,7 @@ def test_a_home_that_cannot_be_written_says_so(
     """Service accounts have homes that are not there."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FPGACLASS_STATE", str(tmp_path / "file"))
-    with pytest.raises(ClassroomError, match=r"cannot be written.*Next: .*--state"):
+    with pytest.raises(FpgaClassError, match=r"no folder can be made.*Next: .*FPGACLASS_STATE"):
         classroom.up(tiny_course, foreground=False)
 
 

@@ -38,6 +38,16 @@ def test_a_board_of_ones_own_is_read_and_a_bad_one_named(tmp_path: Path) -> None
     mine.write_text(source.read_text().replace("clock_mhz = 200.0", ""))
     with pytest.raises(InvalidInputError, match="clock_mhz"):
         load_board(mine)
+    for good, bad, said in (
+        ("clock_mhz = 200.0", 'clock_mhz = "fast"', "clock_mhz is 'fast', not a number above zero"),
+        ("clock_mhz = 200.0", "clock_mhz = 0", "clock_mhz is 0"),
+        ("adder_level_ns = 1.0", "adder_level_ns = -1.0", "adder_level_ns is -1.0"),
+        ("lut = 1728000", "lut = -5", r"resources\.lut is -5, not a count"),
+        ('family = "xcup"', 'family = "foo"', "family 'foo' is not one of ecp5"),
+    ):
+        mine.write_text(source.read_text().replace(good, bad))
+        with pytest.raises(InvalidInputError, match=said):
+            load_board(mine)
     mine.write_text("name = ")
     with pytest.raises(InvalidInputError, match=str(mine)):
         load_board(mine)

@@ -166,8 +166,10 @@ def test_a_stage_that_fails_ends_the_build_at_once(
     monkeypatch.setenv("FPGACLASS_YOSYS", str(slow))
     monkeypatch.setenv("FPGACLASS_CXX", "false")
     started = time.monotonic()
-    with pytest.raises(BuildError, match="false failed with exit code 1"):
+    with pytest.raises(BuildError, match="false failed with exit code 1") as failed:
         build(quantised_model, name="doomed")
+    assert failed.value.where is not None
+    assert Path(failed.value.where).is_file(), "the log that the message names is there"
     assert time.monotonic() - started < 30
     assert not list((cache / "firmware").iterdir())
     assert not _tools_in(cache)

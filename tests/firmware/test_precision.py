@@ -20,6 +20,12 @@ def test_a_precision_that_cannot_be_built_is_refused(text: str) -> None:
         FixedPoint.parse(text)
 
 
+def test_a_type_is_read_as_hls4ml_writes_it() -> None:
+    """hls4ml's own projects spell the modes with AP_; both are the same type."""
+    short, long = (FixedPoint.parse(text) for text in ("fixed<8,3,RND,SAT>", "ap_fixed<8,3,AP_RND,AP_SAT>"))
+    assert short == long
+
+
 def test_ranges() -> None:
     """The ends of a type decide what saturates."""
     assert (FixedPoint.parse("fixed<8,3>").low, FixedPoint.parse("fixed<8,3>").high) == (-4.0, 4 - 2**-5)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fpgaclass.classroom import grading
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.lateness import EVERYBODY
-from fpgaclass.classroom.layout import Layout, ensure_private, ensure_state, read_json, unwritable, write_json
+from fpgaclass.classroom.layout import Layout, ensure_private, ensure_state, read_json, write_json
 from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.roster import load_roster
@@ -33,10 +33,7 @@ class Coursework:
 
     def __init__(self, course: Course, state: Path | str | None = None) -> None:
         self.course = course
-        try:
-            folder = Path(state) if state else state_directory("class", course.course_id)
-        except OSError as trouble:
-            raise unwritable(Path(trouble.filename or "the home directory"), trouble) from trouble
+        folder = Path(state) if state else state_directory("class", course.course_id)
         self.layout = Layout(folder.resolve(), course.course_id, course.instructors[0])
 
     @property

@@ -167,7 +167,10 @@ class _Watched:
         ready = self._next(time.monotonic() + 120)
         if not ready.get("ready"):
             raise EngineError(f"a fork was not cut off: {ready.get('infrastructure', 'it ended')}")
-        self._wire.send({}, [self._job.to_bytes()])
+        try:
+            self._wire.send({}, [self._job.to_bytes()])
+        except WireClosedError as gone:
+            raise EngineError("the checking process ended before its work") from gone
         while True:
             event = self._next(ends)
             if event.get("done"):

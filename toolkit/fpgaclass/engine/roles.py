@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -26,7 +25,6 @@ def answer(shell: CellShell, line: socket.socket, trouble: str) -> None:
     wire.send({"ready": not trouble, "trouble": trouble})
     if trouble:
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     open_cells(shell)
     if "" not in sys.path:
         sys.path.insert(0, "")

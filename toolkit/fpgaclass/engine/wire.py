@@ -17,6 +17,7 @@ from typing import Any
 
 _START = struct.Struct("!II")
 _MOST_BUFFERS = 100_000
+_CHUNK = 1 << 20
 
 
 class WireError(Exception):
@@ -55,6 +56,7 @@ class Wire:
     def __init__(self, sock: socket.socket, most_bytes: int = 256_000_000) -> None:
         self._sock = sock
         self._most = most_bytes
+        self._inbox = bytearray()
         sock.setblocking(True)
 
     def fileno(self) -> int:
@@ -80,7 +82,7 @@ class Wire:
             raise WireClosedError("the other side is gone") from gone
 
     def receive(self, deadline: float | None = None) -> Message:
-        """Wait for a message and return it.
+        """Wait for a message and return it; after a timeout, asked again, wait for its rest.
 
         Args:
             deadline: the last moment for its last byte, on `time.monotonic`'s clock; None to wait.
@@ -90,11 +92,14 @@ class Wire:
             WireClosedError: the other side is gone.
             WireError: what came is no message, or is too large.
         """
-        head_bytes, body_bytes = _START.unpack(self._exactly(_START.size, deadline))
+        self._fill(_START.size, deadline)
+        head_bytes, body_bytes = _START.unpack_from(self._inbox)
         if head_bytes + body_bytes > self._most:
             raise WireError(f"a message of {(head_bytes + body_bytes) / 1e6:.0f} MB is too large")
-        head = self._exactly(head_bytes, deadline)
-        body = memoryview(self._exactly(body_bytes, deadline))
+        body_at = _START.size + head_bytes
+        self._fill(body_at + body_bytes, deadline)
+        whole, self._inbox = memoryview(self._inbox), bytearray()
+        head, body = bytes(whole[_START.size : body_at]), whole[body_at:]
         try:
             header = json.loads(head)
             sizes = header.pop("#")
@@ -109,21 +114,19 @@ class Wire:
             at += size
         return Message(header, buffers)
 
-    def _exactly(self, count: int, deadline: float | None) -> bytearray:
-        data = bytearray(count)
-        view, have = memoryview(data), 0
-        while have < count:
+    def _fill(self, count: int, deadline: float | None) -> None:
+        """Read until there are ``count`` bytes of this message; what is there stays for another try."""
+        while (missing := count - len(self._inbox)) > 0:
             if deadline is not None:
                 left = deadline - time.monotonic()
                 if left <= 0 or not select.select([self._sock], [], [], left)[0]:
                     raise WireTimeoutError("no answer in time")
             try:
-                got = self._sock.recv_into(view[have:])
+                got = self._sock.recv(min(missing, _CHUNK))
             except InterruptedError:
                 continue
             except OSError as gone:
                 raise WireClosedError("the other side is gone") from gone
             if not got:
                 raise WireClosedError("the other side is gone")
-            have += got
-        return data
+            self._inbox += got

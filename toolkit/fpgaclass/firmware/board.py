@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fpgaclass.card.pcie import pcie_link
 from fpgaclass.core import InvalidInputError
 
 FORMS = ("alveo", "zynq", "f2", "lattice")
+FAMILIES = ("ecp5", "ice40", "xc7", "xcu", "xcup")
 _FOLDER = Path(__file__).parent / "boards"
 
 
@@ -99,7 +101,7 @@ def load_board(board: str | Path | Board) -> Board:
         return _parse(tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as bad:
         raise InvalidInputError(
-            f"board file is not right: {type(bad).__name__} {bad}",
+            f"the board file is not right: {type(bad).__name__} {bad}",
             where=str(path),
             next_step=f"compare with {_FOLDER / 'u250.toml'}",
         ) from bad
@@ -117,7 +119,22 @@ def _parse(data: dict[str, Any]) -> Board:
         raise TypeError(f"a board of form {data['form']!r} has banks and a link")
     if data["form"] == "alveo" and not data.get("vendor"):
         raise TypeError("a board of form 'alveo' has a Vitis platform, `vendor`")
-    return Board(**data, resources=resources, banks=banks, link=link)
+    board = Board(**data, resources=resources, banks=banks, link=link)
+    _check_numbers(board)
+    return board
+
+
+def _check_numbers(board: Board) -> None:
+    """Refuse what would only fail in the middle of a build, as a division by zero or a board too small."""
+    if board.family not in FAMILIES:
+        raise TypeError(f"family {board.family!r} is not one of {', '.join(FAMILIES)}")
+    for name in ("clock_mhz", "adder_level_ns", "bram_kbit", "lut_ratio"):
+        value = getattr(board, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise TypeError(f"{name} is {value!r}, not a number above zero")
+    for name, count in asdict(board.resources).items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise TypeError(f"resources.{name} is {count!r}, not a count")
 
 
 def _link(data: dict[str, Any]) -> Link:

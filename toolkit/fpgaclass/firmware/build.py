@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import numpy.typing as npt
 import fpgaclass.card
 from fpgaclass.card import read_design
 from fpgaclass.core import (
+    BuildError,
     InvalidInputError,
     atomic_directory,
     cache_directory,
@@ -92,10 +95,27 @@ def build(
         with held_lock(folder.with_name(f".{folder.name}.lock"), lambda: _say_waiting(name, target)):
             if not (folder / MANIFEST).is_file():
                 say(f"building {name} for {target.title} with the {toolchain} toolchain")
-                with atomic_directory(folder) as scratch:
+                with atomic_directory(folder) as scratch, _log_kept(scratch, f"{name}-{target.name}"):
                     built = run_stages(model, target, scratch, name, {"firmware": key, "model": name})
                     _write_manifest(scratch, built, name, key, target.name, toolchain, source, tools)
     return Firmware.load(folder)
+
+
+@contextmanager
+def _log_kept(scratch: Path, name: str) -> Iterator[None]:
+    """Keep the log that an error names: the folder of a failed build goes."""
+    try:
+        yield
+    except BuildError as failed:
+        log = Path(failed.where or "")
+        if not log.is_relative_to(scratch):
+            raise
+        kept = None
+        if log.is_file():
+            kept = cache_directory("logs") / f"{name}-{log.name}"
+            shutil.copyfile(log, kept)
+        where = str(kept) if kept else None
+        raise type(failed)(failed.what, where=where, next_step=failed.next_step) from failed
 
 
 def prepare(model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>") -> Any:

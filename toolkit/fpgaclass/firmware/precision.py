@@ -9,7 +9,8 @@ from typing import Any
 
 from fpgaclass.core import InvalidInputError
 
-_PATTERN = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*(?:,\s*(\w+)\s*)?(?:,\s*(\w+)\s*)?>$")
+_MODE = r"(?:,\s*(?:AP_)?(\w+)\s*)?"
+_PATTERN = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*" + _MODE + _MODE + ">$")
 _ROUNDING = ("TRN", "RND", "RND_CONV")
 _OVERFLOW = ("WRAP", "SAT", "SAT_SYM")
 

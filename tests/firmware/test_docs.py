@@ -1,4 +1,4 @@
-"""The code of the two pages about cards and boards, run from top to bottom as a reader would."""
+"""The code of the pages about firmware, cards and boards, run from top to bottom as a reader would."""
 
 from __future__ import annotations
 
@@ -49,3 +49,14 @@ def test_every_block_runs(
         for block in blocks:
             exec(block, names)
             assert (np.array(names["predictions"]) == names["firmware"].predict(events[:300])).all()
+
+
+@pytest.mark.slow
+def test_the_page_about_firmware_runs(float_model: Any, events: Any) -> None:
+    """On a plain Keras model, which is what most people bring."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "firmware.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {"model": float_model, "events": events[:300]}
+    for block in blocks:
+        exec(block, names)
+    assert [one.mismatches for one in names["agreed"]] == [0] * len(names["agreed"])
+    assert names["found"].first_difference is None
