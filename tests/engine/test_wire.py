@@ -31,7 +31,7 @@ def _bytes_of(header: dict[str, object], *buffers: bytes) -> bytes:
 
 @pytest.mark.parametrize("cut", [0, 3, 8, 20, -1])
 def test_a_message_that_a_deadline_cuts_is_read_on_later(ends: tuple[socket.socket, Wire], cut: int) -> None:
-    """What had come was once dropped, and the rest read as the start of another message, of gigabytes."""
+    """Without what had come, the rest would be read as the start of another message, of gigabytes."""
     raw, wire = ends
     message = _bytes_of({"cell": 1}, b"x" * 100, b"y")
     cut = cut % len(message)
@@ -63,7 +63,7 @@ def test_what_is_no_message_is_refused(ends: tuple[socket.socket, Wire]) -> None
 
 
 def test_only_the_students_code_is_interrupted(ends: tuple[socket.socket, Wire]) -> None:
-    """An interrupt that came while an answer was on its way left half a message on the line."""
+    """An interrupt while an answer is on its way would leave half a message on the line."""
     before = signal.getsignal(signal.SIGINT)
     try:
         answers = Answers(ends[1], make_shell())

@@ -88,7 +88,7 @@ def test_a_layer_in_two_places_is_refused() -> None:
 
 
 def test_what_only_has_the_name_of_a_layer_is_refused() -> None:
-    """All of these were once built as what they are called, and computed something else without a word."""
+    """Built as what they are called, all of these would compute something else without a word."""
     import keras
 
     layers, inputs = keras.layers, keras.Input((4,))
