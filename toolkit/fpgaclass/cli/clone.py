@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fpgaclass.core import FpgaClassError, InvalidInputError, ToolMissingError, say, stage
@@ -62,6 +63,9 @@ def run_benchmarks(only: str | None = None) -> list[dict[str, Any]]:
 
     Args:
         only: run the modules whose name contains this.
+
+    Raises:
+        FpgaClassError: a module failed; the rows of the others are shown and written all the same.
     """
     folder = require_clone() / "tests" / "benchmarks"
     modules = [p for p in sorted(folder.glob("*.py")) if p.stem != "__init__" and (only or "") in p.stem]
@@ -69,22 +73,40 @@ def run_benchmarks(only: str | None = None) -> list[dict[str, Any]]:
         known = ", ".join(path.stem for path in sorted(folder.glob("*.py")))
         raise InvalidInputError(f"no benchmark is called like {only!r}", next_step=f"use one of {known}")
     rows: list[dict[str, Any]] = []
+    failed: list[str] = []
     for path in modules:
-        with stage(f"benchmark {path.stem}"):
-            spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
-            assert spec
-            assert spec.loader
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            for row in module.rows():
-                if set(row) != ROW:
-                    raise FpgaClassError(f"a row has {sorted(row)}, not {sorted(ROW)}", where=str(path))
-                rows.append(row)
+        try:
+            with stage(f"benchmark {path.stem}"):
+                rows += _benchmark(path)
+        except Exception:
+            # What the others measured took minutes, and is kept.
+            failed.append(path.stem)
+            Console(stderr=True).print_exception()
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=2) + "\n")
     _show(rows)
     say(f"written to {target}")
+    if failed:
+        raise FpgaClassError(
+            f"these benchmarks failed: {', '.join(failed)}",
+            where=str(folder),
+            next_step="read the traceback above; the rows of the others are written",
+        )
+    return rows
+
+
+def _benchmark(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a module of tests/benchmarks."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rows: list[dict[str, Any]] = module.rows()
+    for row in rows:
+        if set(row) != ROW:
+            raise FpgaClassError(f"a row has {sorted(row)}, not {sorted(ROW)}", where=str(path))
     return rows
 
 
@@ -111,10 +133,15 @@ def _uv(verb: str, *arguments: str, cwd: Path | None = None) -> None:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table(
-        "benchmark", "ours", "peer", "ratio", "unit", "how", title="measured on this machine, in one run"
-    )
+    """Print the figures as a table that fits a terminal, and below it how each was had."""
+    table = Table(title="measured on this machine, in one run")
+    table.add_column("benchmark", no_wrap=True)
+    for name in ("ours", "peer", "ratio", "unit"):
+        table.add_column(name)
     for row in rows:
         numbers = [("-" if row[key] is None else f"{row[key]:,.4g}") for key in ("ours", "peer", "ratio")]
-        table.add_row(row["name"], *numbers, row["unit"], row["how"])
-    Console().print(table)
+        table.add_row(row["name"], *numbers, row["unit"])
+    console = Console(highlight=False)
+    console.print(table)
+    for row in rows:
+        console.print(f"[bold]{row['name']}[/]  {escape(row['how'])}")
