@@ -9,14 +9,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fpgaclass import cli
+from fpgaclass.cohort import keys, verbs
+from fpgaclass.cohort.spec import load_spec
 
 COURSE = """\
 course_id: fpgaclass101
@@ -123,3 +128,38 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Said(code if isinstance(code, int) else 1, found.out, found.err)
 
     return call
+
+
+@pytest.fixture
+def shell() -> Callable[[Path], Callable[[str, str], str]]:
+    """Give, for a cohort, what runs a command as root on one of its machines."""
+
+    def of(course: Path) -> Callable[[str, str], str]:
+        key = keys.private_key(load_spec(course).spec.name)
+        where = {row.key: row.address for row in verbs.status(course).rows}
+        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        options += ["-o", "LogLevel=ERROR", "-i", str(key)]
+
+        def run(machine: str, command: str) -> str:
+            asked = ["ssh", *options, f"root@{where[machine]}", command]
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=180, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout.strip()
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def serve() -> Callable[..., Any]:
+    """Serve the hosts of this machine from its own address on their network."""
+
+    @contextmanager
+    def serving(handler: Callable[..., BaseHTTPRequestHandler], address: str = "10.66.0.1") -> Iterator[str]:
+        with ThreadingHTTPServer((address, 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://{address}:{server.server_port}/"
+            server.shutdown()
+
+    return serving

@@ -80,6 +80,17 @@ def test_the_machine_ends_itself(provider: AwsProvider, cohort: Path) -> None:
     assert answer["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
 
 
+def test_a_machine_is_known_by_its_fixed_address(provider: AwsProvider, cohort: Path) -> None:
+    """The one that it started with is taken away: Ansible and the student would knock at a stranger's."""
+    rows = {row.key: row for row in verbs.apply(cohort, provider=provider).rows}
+    fixed = {
+        a["AllocationId"]: a["PublicIp"]
+        for a in provider.client.read("ec2", "describe_addresses")["Addresses"]
+    }
+    for login in ("ada", "emmy", "lise"):
+        assert rows[f"seat/{login}"].address == fixed[rows[f"address/{login}"].identity or ""]
+
+
 def test_a_stopped_machine_keeps_its_disk(aws: FakeAws, provider: AwsProvider, cohort: Path) -> None:
     """Stopped in the console for the night: apply must not take it for a failed start, and remove it."""
     done = verbs.apply(cohort, provider=provider)

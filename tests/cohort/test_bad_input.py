@@ -12,7 +12,7 @@ import pytest
 from fpgaclass.cohort.port import Capabilities
 from fpgaclass.cohort.providers.aws import AwsProvider
 from fpgaclass.cohort.providers.infn import InfnProvider
-from fpgaclass.cohort.spec import Infn
+from fpgaclass.cohort.sites import Infn
 from fpgaclass.cohort.testing import FakeAws, FakeOrchestrator
 
 pytest.importorskip("moto", reason="moto is not installed")

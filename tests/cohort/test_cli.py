@@ -86,7 +86,7 @@ def test_from_nothing_to_nothing_on_infn_cloud(
     """The same verbs, on the double of the Orchestrator."""
     pytest.importorskip("werkzeug", reason="werkzeug is not installed")
     from fpgaclass.cohort.providers.infn import InfnProvider
-    from fpgaclass.cohort.spec import Infn
+    from fpgaclass.cohort.sites import Infn
 
     (tmp_path / "r.csv").write_text("login\nada\nemmy\nlise\n")
     path = tmp_path / "cohort.yaml"

@@ -17,7 +17,7 @@ from fpgaclass.cohort.errors import AuthError, PlanRefusedError
 from fpgaclass.cohort.port import Capabilities, Found, Marker
 from fpgaclass.cohort.providers.infn import InfnProvider, template
 from fpgaclass.cohort.providers.infn.token import VARIABLE, Token
-from fpgaclass.cohort.spec import Infn
+from fpgaclass.cohort.sites import Infn
 from fpgaclass.cohort.testing import FakeOrchestrator
 
 pytest.importorskip("werkzeug", reason="werkzeug is not installed")

@@ -13,7 +13,7 @@ from fpgaclass.cohort.errors import AuthError, PlanRefusedError, QuotaError
 from fpgaclass.cohort.port import Capabilities
 from fpgaclass.cohort.providers.openstack import OpenStackProvider
 from fpgaclass.cohort.providers.openstack.calls import typed
-from fpgaclass.cohort.spec import OpenStack
+from fpgaclass.cohort.sites import OpenStack
 from fpgaclass.cohort.testing import MemoryProject
 
 pytest.importorskip("openstack", reason="openstacksdk is not installed")

@@ -91,7 +91,7 @@ def _aws(request: pytest.FixtureRequest) -> Iterator[tuple[Provider, str, Callab
 def _infn(request: pytest.FixtureRequest) -> Iterator[tuple[Provider, str, Callable[[], int]]]:
     pytest.importorskip("werkzeug", reason="werkzeug is not installed")
     from fpgaclass.cohort.providers.infn import InfnProvider
-    from fpgaclass.cohort.spec import Infn
+    from fpgaclass.cohort.sites import Infn
 
     part = 'infn: {orchestrator: "http://127.0.0.1", user_group: courses/fpga}'
     spec = f"provider: infn\nseat: {{size: m1.large}}\n{part}\n"
@@ -105,7 +105,7 @@ def _infn(request: pytest.FixtureRequest) -> Iterator[tuple[Provider, str, Calla
 def _openstack(_request: pytest.FixtureRequest) -> Iterator[tuple[Provider, str, Callable[[], int]]]:
     pytest.importorskip("openstack", reason="openstacksdk is not installed")
     from fpgaclass.cohort.providers.openstack import OpenStackProvider
-    from fpgaclass.cohort.spec import OpenStack
+    from fpgaclass.cohort.sites import OpenStack
     from fpgaclass.cohort.testing.openstack import MemoryProject
 
     part = {"cloud": "bari", "image": "ubuntu", "network": "private", "external_network": "public"}

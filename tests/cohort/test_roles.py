@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.cohort import bundle, keys, verbs
+from fpgaclass.cohort import bundle, verbs
 from fpgaclass.cohort import hosts as setup
 from fpgaclass.cohort.leases import hand_over
 from fpgaclass.cohort.places import provisioning
@@ -27,6 +27,7 @@ from fpgaclass.cohort.providers.local import why_not
 from fpgaclass.cohort.seat import open_leases
 from fpgaclass.cohort.spec import load_spec
 
+Shell = Callable[[Path], Callable[[str, str], str]]
 ANSIBLE = provisioning("ansible")
 WHY = why_not()[0] or ("" if shutil.which("dpkg-deb") else "dpkg-deb is not on this machine")
 needs_hosts = pytest.mark.skipif(bool(WHY), reason=WHY or "can be tested here")
@@ -110,24 +111,9 @@ def course(tmp_path: Path) -> Iterator[Path]:
     assert verbs.destroy(path).audit == ()
 
 
-def _shell(course: Path) -> Callable[[str, str], str]:
-    """Return what runs a command as root on a machine of the cohort."""
-    key = keys.private_key(load_spec(course).spec.name)
-    where = {row.key: row.address for row in verbs.status(course).rows}
-    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-
-    def run(machine: str, command: str) -> str:
-        asked = ["ssh", *options, "-i", str(key), f"root@{where[machine]}", command]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=90, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return run
-
-
 @needs_hosts
 @pytest.mark.proof
-def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path) -> None:
+def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path, shell: Shell) -> None:
     """Environment, Docker, XRT, hub, card node: the first run is well, the second changes nothing."""
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
     wheel, pin = _wheel(store)
@@ -138,7 +124,7 @@ def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path) -> Non
     index = f"{_control('docker.io')}Filename: ./{docker.name}\nSize: {size}\nSHA256: {digest}\n"
     (store / "Packages").write_text(index)
     assert not verbs.apply(course, timeout_s=120).failed
-    on = _shell(course)
+    on = shell(course)
     for machine in ("seat/ada", "hub"):
         on(
             machine,
@@ -149,9 +135,9 @@ def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path) -> Non
         )
     variables = {
         "environment_install": True,
-        "environment_packages": False,
+        "environment_packages": [],
         "environment_python": "/usr/bin/python3",
-        "environment_pip": f"--no-index --find-links {store}",
+        "environment_wheels": str(store),
         "requirements_file": str(tmp_path / "pins.txt"),
         "docker_images": ["course:1"],
         "docker_service": False,
@@ -207,7 +193,7 @@ def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path) -> Non
 
 @needs_hosts
 @pytest.mark.proof
-def test_the_hub_s_service_brings_the_class_up(course: Path) -> None:
+def test_the_hub_s_service_brings_the_class_up(course: Path, shell: Shell) -> None:
     """The command of the unit, run on a host of its own: it has no systemd, the rest is as on a cloud."""
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
     shutil.copy(
@@ -218,7 +204,7 @@ def test_the_hub_s_service_brings_the_class_up(course: Path) -> None:
     assert not verbs.apply(course, timeout_s=120).failed
     variables = {"hub_service": False, "environment_path": str(Path(sys.executable).parents[1])}
     assert not setup.configure(course, variables=variables).failed
-    on = _shell(course)
+    on = shell(course)
     unit = on("hub", "cat /etc/systemd/system/fpgaclass-hub.service")
     command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix(
         "ExecStart="

@@ -72,3 +72,15 @@ def test_a_wrong_url_hides_its_password() -> None:
     with pytest.raises(CohortError) as caught:
         open_database("postgresql://course:geheim@127.0.0.1:9/none")
     assert "geheim" not in str(caught.value)
+    with pytest.raises(CohortError, match="FPGACLASS_DATABASE") as caught:
+        open_database("postgres course:geheim@db")
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    """Students have accounts on a class's machine: who is in the class, and where, is not for them."""
+    engine = open_database(f"sqlite:///{tmp_path / 's.sqlite'}")
+    with engine.begin():
+        kept = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert kept == dict.fromkeys(kept, 0o600)
+    assert "s.sqlite-wal" in kept

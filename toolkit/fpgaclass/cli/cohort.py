@@ -207,7 +207,7 @@ def show(table: RenderableType, data: Any = None) -> None:
         print(json.dumps(data if isinstance(data, dict) else asdict(data), indent=2, default=str))
         return
     # In a log nobody can widen the window: lines there are as long as they need.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def agree(question: str, yes: bool) -> None:

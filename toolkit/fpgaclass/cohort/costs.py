@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from fpgaclass.cohort.database import now
+from fpgaclass.cohort.database import now, shown
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.state import State
 
@@ -38,10 +38,9 @@ def cost(name: str, *, url: str | None = None) -> Cost:
     state = State(url)
     cohort = state.cohort(name)
     if cohort is None:
-        known = ", ".join(row.name for row in state.cohorts()) or "none"
-        raise CohortError(
-            f"no cohort is called {name}", where=str(state.engine.url), next_step=f"known: {known}"
-        )
+        known = ", ".join(row.name for row in state.cohorts()) or "no cohort"
+        step = f"fpgaclass cohort apply; this state knows {known}"
+        raise CohortError(f"no cohort is called {name}", where=shown(state.engine), next_step=step)
     so_far: dict[str, float] = {}
     an_hour = 0.0
     for row in state.rows(name):

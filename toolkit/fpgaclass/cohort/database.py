@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fpgaclass.cohort.errors import CohortError
+from fpgaclass.cohort.port import scrub
 from fpgaclass.core import state_directory
 
 if TYPE_CHECKING:
@@ -47,20 +48,36 @@ def open_database(url: str | None = None) -> Engine:
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     try:
         if url.startswith("sqlite"):
+            _ensure_private(sqlalchemy.make_url(url).database)
             engine = sqlalchemy.create_engine(url, connect_args={"timeout": 60})
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         else:
             engine = sqlalchemy.create_engine(url, pool_pre_ping=True)
         metadata.create_all(engine)
-    except (SQLAlchemyError, ImportError) as trouble:
-        shown = sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    except (SQLAlchemyError, ImportError, OSError) as trouble:
+        try:
+            where = sqlalchemy.make_url(url).render_as_string(hide_password=True)
+        except SQLAlchemyError:
+            where = "FPGACLASS_DATABASE"
         raise CohortError(
-            f"the database cannot be opened: {str(trouble).splitlines()[0]}",
-            where=shown,
+            f"the database cannot be opened: {scrub(str(trouble).splitlines()[0])}",
+            where=where,
             next_step="check FPGACLASS_DATABASE; for PostgreSQL the package psycopg is needed",
         ) from trouble
     return engine
+
+
+def shown(engine: Engine) -> str:
+    """Return which database it is, for messages: without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _ensure_private(database: str | None) -> None:
+    """Make the file for its owner alone: no other user of the machine need know who is in the class."""
+    if database and database != ":memory:":
+        # What SQLite keeps beside it gets the same rights.
+        os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -62,6 +62,7 @@ class Apply:
         self._removed: list[str] = []
         self._strays: list[str] = []
         self._no_quota: set[str] = set()
+        self._moved: set[str] = set()
         self._second: set[str] = set()
         self._stop = threading.Event()
 
@@ -79,6 +80,7 @@ class Apply:
                 self._in_parallel(todo)
                 if not self._settle():
                     break
+        self._look_at_moved()
         rows = self._state.rows(self._plan.cohort)
         undone = [row for row in rows if row.key in self._plan and row.state != READY]
         failed = tuple(Failure(row.key, *_split(row.error)) for row in undone)
@@ -151,6 +153,8 @@ class Apply:
             if row.state == CREATED and row.identity and resource.kind != "machine":
                 self._provider.complete(self._known.order(resource), row.identity)
                 self._known.set(resource.key, state=READY)
+                if resource.kind == "address":
+                    self._moved.add(resource.machine)
         except AuthError:
             self._stop.set()
             raise
@@ -256,6 +260,13 @@ class Apply:
             if any(self._known[r.key].state == CREATED for r in waiting):
                 self._stop.wait(self._able.poll_s)
         return again
+
+    def _look_at_moved(self) -> None:
+        """Learn where machines are that have got a fixed address: the one that they started with is gone."""
+        if self._moved and not self._stop.is_set():
+            there = self._provider.inventory(self._plan.cohort, {"machine"})
+            mine = {f.marker.key: f for f in there if f.marker.key in self._moved and f.status == "ready"}
+            self._known.learn({key: f for key, f in mine.items() if f.id == self._known[key].identity})
 
     def _elsewhere(self, resource: Resource, trouble: ProviderError) -> bool:
         row = self._known[resource.key]

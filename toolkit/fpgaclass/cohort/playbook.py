@@ -15,6 +15,7 @@ from typing import Any
 
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.places import provisioning
+from fpgaclass.cohort.port import as_address, printable, scrub
 from fpgaclass.cohort.roster import Student
 from fpgaclass.cohort.state import READY, Row
 from fpgaclass.core import ToolMissingError
@@ -85,8 +86,8 @@ class _Events:
                 said = data.get("res", {})
                 # Of a loop, the item that failed says why.
                 said = next((item for item in said.get("results", ()) if item.get("failed")), said)
-                text = said.get("stderr") or said.get("msg") or "no message"
-                self.messages[host] = f"{data.get('task')}: {str(text).strip().splitlines()[-1][:300]}"
+                lines = str(said.get("stderr") or said.get("msg") or "").strip().splitlines()
+                self.messages[host] = f"{data.get('task')}: {scrub((lines or ['no message'])[-1])[:300]}"
             self.listener(Task(host, str(data.get("task")), result))
         return False  # nothing of it goes to disk: events hold the hosts' answers
 
@@ -111,8 +112,11 @@ def inventory(
         hub: the key of the machine that runs the hub.
     """
     people = {s.login: {"login": s.login, "public_key": s.public_key} for s in students}
+    _refuse_templates([text for person in people.values() for text in person.values()])
     own = dict(variables or {})  # with each host: the defaults beside the playbook would win over a group's
-    machines = [row for row in rows if row.kind == "machine" and row.state == READY and row.address]
+    machines = [
+        row for row in rows if row.kind == "machine" and row.state == READY and as_address(row.address)
+    ]
     # No group may be called like a host, such as ``hub``: Ansible would give the host's variables to nobody.
     groups: dict[str, dict[str, Any]] = {name: {"hosts": {}} for name in ("seats", "cards", "hubs")}
     for row in machines:
@@ -127,6 +131,16 @@ def inventory(
         "ansible_ssh_common_args": _SSH,
     }
     return {"all": {"children": groups, "vars": common}}
+
+
+def _refuse_templates(texts: Sequence[str]) -> None:
+    """Refuse what Ansible would carry out here, with the instructor's rights: it fills in every variable."""
+    for text in texts:
+        if any(mark in text for mark in ("{{", "{%", "{#")):
+            raise CohortError(
+                f"{printable(text)[:60]!r} is a template of Ansible, and of a student",
+                next_step="mend the roster; nothing of a student's needs braces",
+            )
 
 
 def run_playbook(

@@ -7,6 +7,7 @@ cloud's inventory shows, found by tags that were given at creation.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,33 @@ PREFIX = "fpgaclass:"
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """The end of what carries none of its own, such as a key pair."""
 _SECRET = re.compile(
-    r"(eyJ[\w-]{8,}\.[\w.-]+|AKIA[0-9A-Z]{12,}|-----BEGIN[^-]+-----"
-    r"|(?i:bearer|token|password|secret)[=: ]+\S+)"
+    r"(eyJ[\w-]{8,}\.[\w.-]+|A[SK]IA[0-9A-Z]{12,}|-----BEGIN[^-]+-----(?s:.*?-----END[^-]+-----)?"
+    r"|(?<=://)[^/@\s]+(?=@)"
+    r"|(?i:bearer|token|passw(or)?d|secret|(private|access|api)_?key)[\"']?[=: ]+[\"']?[^\s\"',}]+)"
 )
+_COUNT = re.compile(r"[0-9]{1,9}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal shows as it is: what steers one, or reorders letters, becomes ``?``."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def scrub(text: str) -> str:
-    """Return a message without anything that looks like a credential, and of one line."""
-    return " ".join(_SECRET.sub("(hidden)", text).split())[:500]
+    """Return a message without anything that looks like a credential, of one line, and printable."""
+    return printable(" ".join(_SECRET.sub("(hidden)", text).split()))[:500]
+
+
+def as_address(text: str) -> str:
+    """Return an address that a cloud told, or "" if it is none.
+
+    It becomes an argument of ssh and a variable of Ansible, where an option or ``{{ }}`` would be obeyed.
+    """
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text if _HOST.fullmatch(text) else ""
 
 
 @dataclass(frozen=True)
@@ -69,9 +89,9 @@ class Marker:
         except ValueError:
             expires = datetime(1970, 1, 1)
         return cls(
-            cohort=tags[f"{PREFIX}cohort"],
-            key=tags.get(f"{PREFIX}key", ""),
-            generation=int(generation) if generation.isdigit() else 0,
+            cohort=printable(tags[f"{PREFIX}cohort"]),
+            key=printable(tags.get(f"{PREFIX}key", "")),
+            generation=int(generation) if _COUNT.fullmatch(generation) else 0,
             expires=expires.replace(tzinfo=UTC),
         )
 
@@ -111,7 +131,7 @@ class Found:
         status: ``pending``, ``ready``, ``failed``, ``stopped`` (by somebody, with the work on it), or
             ``leaving`` (being deleted, still there).
         size, zone: what was given.
-        address: where to reach a machine, or the address itself.
+        address: where to reach a machine, or the address itself; "" for what is no address.
         trouble: for ``failed``, the typed reason.
         busy: it cannot be deleted at this moment; ask again later.
     """
@@ -125,6 +145,9 @@ class Found:
     address: str = ""
     trouble: ProviderError | None = None
     busy: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", as_address(self.address))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -15,6 +15,7 @@ from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
 from fpgaclass.cohort.leases import Card, Lease, Waiting, Window
 from fpgaclass.cohort.playbook import Configured
+from fpgaclass.cohort.port import printable
 from fpgaclass.cohort.seat import NO_KEY, SeatView
 from fpgaclass.cohort.show import counted
 from fpgaclass.cohort.sweeping import Swept
@@ -175,7 +176,14 @@ def windows_table(windows: Sequence[Window], timezone: str) -> RenderableType:
 
 
 class _Table(Table):
-    """A table without lines, which leaves out columns that have nothing in them."""
+    """A table without lines, which leaves out columns that have nothing in them.
+
+    Its cells hold what clouds, hosts and rosters say: text, whatever a terminal or rich would take it for.
+    """
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; a text is shown as it is."""
+        super().add_row(*(Text(printable(c)) if isinstance(c, str) else c for c in cells), **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.columns = [

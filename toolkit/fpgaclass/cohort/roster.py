@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from fpgaclass.cohort.port import printable
 from fpgaclass.core import InvalidInputError
 
-_LOGIN = re.compile(r"^[a-z][a-z0-9_-]{0,30}$")
-_EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+$")
-_KEY = re.compile(r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/]+={0,3}( [^\n]*)?$")
+_LOGIN = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
+_KEY = re.compile(
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9-]+@openssh\.com) ([A-Za-z0-9+/]+={0,2})( .*)?"
+)
+_WRONG_KEY = "not an OpenSSH public key (one line of a .pub file)"
 _SYSTEM = frozenset(
     (
         "root",
@@ -62,7 +69,7 @@ class Student:
         login: the user name on every machine, in every tag and in nbgrader.
         name: for people; it never leaves this machine.
         email: where the seat's data may be sent; it never leaves this machine.
-        public_key: the OpenSSH key that may log in; empty leaves only the hub.
+        public_key: the OpenSSH key that may log in, without its comment; empty leaves only the hub.
         line: of the roster, for messages.
     """
 
@@ -91,6 +98,31 @@ def read_roster(path: Path | str) -> tuple[Student, ...]:
         raise InvalidInputError(what, where=str(path), next_step=step) from trouble
     read = _from_yaml if path.suffix in (".yaml", ".yml") else _from_csv
     return _checked(read(text, path), path)
+
+
+def public_key(text: str) -> str:
+    """Return an OpenSSH public key, checked, without its comment.
+
+    The comment is words of a stranger, often with a name in it, and Ansible would take ``{{ }}`` in it for an
+    instruction to this machine; nothing needs it.
+
+    Raises:
+        ValueError: it is none; the message says what it is instead.
+    """
+    if "PRIVATE" in text:
+        raise ValueError("a PRIVATE key; make a new pair, this one is spent")
+    parts = _KEY.fullmatch(text.strip())
+    if parts is None:
+        raise ValueError(_WRONG_KEY)
+    kind, data, _ = parts.groups()
+    try:
+        inside = base64.b64decode(data, validate=True)
+    except binascii.Error as odd:
+        raise ValueError(_WRONG_KEY) from odd
+    # RFC 4253, section 6.6: the data begin with the length and the name of the same kind.
+    if not inside.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+        raise ValueError(f"cut off, or no {kind} key; copy the whole line of the .pub file")
+    return f"{kind} {data}"
 
 
 def students_of(logins: Iterable[str], where: str) -> tuple[Student, ...]:
@@ -146,12 +178,16 @@ def _from_yaml(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]
     for node in tree.value:
         line = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
-            yield line, {"login": node.value}
+            yield line, {"login": node.value.strip()}
         elif isinstance(node, yaml.MappingNode):
-            entry = {str(k.value): str(v.value) for k, v in node.value if isinstance(v, yaml.ScalarNode)}
+            entry = {str(k.value): v.value.strip() for k, v in node.value if isinstance(v, yaml.ScalarNode)}
             odd = [str(k.value) for k, v in node.value if not isinstance(v, yaml.ScalarNode)]
             odd += [key for key in entry if key not in _COLUMNS]
-            yield line, {"": f"no such key: {', '.join(odd)}"} if odd else entry
+            twice = [str(k.value) for k, _ in node.value][len(entry) :]
+            if odd:
+                yield line, {"": f"no such key: {', '.join(map(printable, odd))}"}
+            else:
+                yield line, {"": "a key is twice in this entry"} if twice else entry
         else:
             yield line, {"": "an entry is a login, or keys and values"}
 
@@ -164,6 +200,8 @@ def _checked(entries: Iterable[tuple[int, Mapping[str, str]]], path: Path) -> tu
         login = entry.get("login", "")
         faults += [(place, fault) for fault in _faults(entry, students.get(login))]
         fields = {column: entry.get(column, "") for column in _COLUMNS}
+        with suppress(ValueError):  # it is among the faults
+            fields["public_key"] = fields["public_key"] and public_key(fields["public_key"])
         students.setdefault(login, Student(**fields, line=line))
     if len(faults) == 1:
         place, fault = faults[0]
@@ -185,14 +223,16 @@ def _faults(entry: Mapping[str, str], before: Student | None) -> Iterator[str]:
         yield entry[""]
         return
     login = entry.get("login", "")
-    if not _LOGIN.match(login):
+    if not _LOGIN.fullmatch(login):
         yield f"{login!r} cannot be a login: up to 31 of a-z, 0-9, - and _, a letter first"
     elif login in _SYSTEM:
         yield f"{login} is a user of the system; choose another login"
     elif before is not None:
         yield f"{login} is twice; first on line {before.line}" if before.line else f"{login} is twice"
-    if entry.get("email") and not _EMAIL.match(entry["email"]):
+    if entry.get("email") and not _EMAIL.fullmatch(entry["email"]):
         yield f"{entry['email']!r} is not an e-mail address"
-    if entry.get("public_key") and not _KEY.match(entry["public_key"]):
-        kind = "a PRIVATE key; make a new pair, this one is spent" if "PRIVATE" in entry["public_key"] else ""
-        yield f"public_key is {kind or 'not an OpenSSH public key (one line of a .pub file)'}"
+    if entry.get("public_key"):
+        try:
+            public_key(entry["public_key"])
+        except ValueError as fault:
+            yield f"public_key is {fault}"

@@ -104,7 +104,8 @@ def progress(names: Sequence[str], name: str, *, steps: int = 3) -> Iterator[Cal
 
         yield line
         return
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    name_ = TextColumn("  {task.description}", markup=False)  # keys may be tags that somebody wrote
+    columns = (name_, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
         total = bars.add_task(name, total=len(names) * steps)
         single = names if len(names) <= _MOST_BARS else ()
@@ -160,7 +161,8 @@ def configure_progress(hosts: Sequence[str]) -> Iterator[Callable[[Task], None]]
         return
     single = hosts if len(hosts) <= _MOST_BARS else ()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:g} tasks"))
-    with Progress(*columns, TextColumn("{task.fields[last]}", style="dim"), console=console) as bars:
+    last = TextColumn("{task.fields[last]}", style="dim", markup=False)
+    with Progress(*columns, last, console=console) as bars:
         total = bars.add_task(f"{len(hosts)} hosts", total=None, last="")
         rows = {host: bars.add_task(host, total=None, last="") for host in single}
 

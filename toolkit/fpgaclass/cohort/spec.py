@@ -7,11 +7,12 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import model_validator as _model_validator
 
+from fpgaclass.cohort.sites import Aws, Infn, Local, OpenStack
 from fpgaclass.core import CourseError, InvalidInputError
 from fpgaclass.course.validated import Strict, read_yaml
 
@@ -106,69 +107,6 @@ class LeaseRules(Strict):
     gap_slots: int = Field(default=0, ge=0, le=4)
 
 
-class Aws(Strict):
-    """What only AWS needs.
-
-    Attributes:
-        image: the AMI of the seats.
-        card_image: the AMI of the card nodes (the FPGA Developer AMI); None takes ``image``.
-        subnet: for accounts without a default network.
-        instance_profile: the role the machines run with.
-        expiry_role: the role that EventBridge Scheduler takes to end the cohort; None leaves that layer out.
-        budget_email: who is told when the cost passes ``max_cost``; None sets no alarm.
-        endpoint: another address of the API, for tests.
-    """
-
-    image: Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
-    card_image: Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")] | None = None
-    subnet: str | None = None
-    instance_profile: str | None = None
-    expiry_role: str | None = None
-    budget_email: str | None = None
-    endpoint: str | None = None
-
-
-class Infn(Strict):
-    """What only INFN Cloud needs.
-
-    Attributes:
-        orchestrator: the address of the PaaS Orchestrator.
-        user_group: the IAM group that pays, such as ``users/catchall``.
-        oidc_account: the account's name in oidc-agent; None reads the token from the environment.
-        image: the operating system, ``distribution`` or ``distribution:version``.
-        site_cloud: the name in clouds.yaml of the OpenStack project behind, to look for machines that the
-            Orchestrator lost; None leaves that out.
-    """
-
-    orchestrator: str
-    user_group: str
-    oidc_account: str | None = None
-    image: str = "ubuntu:22.04"
-    site_cloud: str | None = None
-
-
-class OpenStack(Strict):
-    """What only OpenStack needs: the name in clouds.yaml, the image and the networks."""
-
-    cloud: str
-    image: str
-    network: str
-    external_network: str | None = None
-
-
-class Local(Strict):
-    """What only this machine needs: the network on which the hosts live."""
-
-    network: str = "10.66.0.0/24"
-
-    @field_validator("network")
-    @classmethod
-    def _private(cls, text: str) -> str:
-        if not ipaddress.ip_network(text).is_private:
-            raise ValueError("a private network such as 10.66.0.0/24")
-        return text
-
-
 class CohortSpec(Strict):
     """A cohort, as course.yaml defines it.
 
@@ -222,6 +160,14 @@ class CohortSpec(Strict):
         return self
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as odd:
+        raise ValueError("a time zone, such as Europe/Rome or UTC") from odd
+    return name
+
+
 class _CourseWithCohort(BaseModel):
     """The few keys of course.yaml that matter here; the course room checks the others."""
 
@@ -229,7 +175,7 @@ class _CourseWithCohort(BaseModel):
     cohort: CohortSpec
     students: tuple[str, ...] = ()
     boards: tuple[str, ...] = ()
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class _Alone(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fpgaclass.cohort.database import aware, now, open_database
+from fpgaclass.cohort.database import aware, now, open_database, shown
 from fpgaclass.cohort.errors import BusyError
 from fpgaclass.cohort.plans import Kind, Plan, Resource
 from fpgaclass.cohort.port import scrub
@@ -192,7 +192,7 @@ class State:
         if row is None or row["holder"] != writer.holder:
             raise BusyError(
                 f"cohort {writer.cohort} was taken over by {row['who'] if row else 'nobody'} meanwhile",
-                where=str(self.engine.url),
+                where=shown(self.engine),
                 next_step="run fpgaclass cohort status, and the command again",
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ _KEPT = (
 )
 
 
+_PASSWORD = re.compile(r"(://[^:/@]*):[^/@]*@")
+
+
 def timer_units(cohort: str, command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the two systemd units that run a command every hour, by file name.
 
@@ -28,12 +32,16 @@ def timer_units(cohort: str, command: Sequence[str], environment: Mapping[str, s
         command: absolute, and not asking anybody.
         environment: of it, what finds the state and the credentials is kept, and no credentials.
     """
-    kept = [f'Environment="{name}={environment[name]}"\n' for name in _KEPT if environment.get(name)]
+    kept = [
+        f"Environment={_unit_word(f'{name}={environment[name]}')}\n"
+        for name in _KEPT
+        if environment.get(name)
+    ]
     name = f"fpgaclass-sweep-{cohort}"
     service = (
         f"[Unit]\nDescription=Remove what has expired of cohort {cohort}\n"
         "Wants=network-online.target\nAfter=network-online.target\n\n"
-        f"[Service]\nType=oneshot\n{''.join(kept)}ExecStart={shlex.join(command)}\n"
+        f"[Service]\nType=oneshot\n{''.join(kept)}ExecStart={' '.join(map(_command_word, command))}\n"
     )
     timer = (
         f"[Unit]\nDescription=Look every hour for what has expired of cohort {cohort}\n\n"
@@ -45,8 +53,21 @@ def timer_units(cohort: str, command: Sequence[str], environment: Mapping[str, s
 
 def crontab_line(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return the line for a crontab that does the same where there is no systemd."""
-    kept = [f"{name}={shlex.quote(environment[name])}" for name in _KEPT if environment.get(name)]
-    return " ".join(["17 * * * *", *kept, shlex.join(command)])
+    # What is printed ends up in mails and logs: whoever pastes the line puts the password in.
+    shown = {name: _PASSWORD.sub(r"\1:PASSWORD@", environment.get(name, "")) for name in _KEPT}
+    kept = [f"{name}={shlex.quote(value)}" for name, value in shown.items() if value]
+    # cron takes a bare % for the end of the line.
+    return " ".join(["17 * * * *", *kept, shlex.join(command)]).replace("%", "\\%")
+
+
+def _unit_word(text: str) -> str:
+    """Quote a word of a unit; an address of a database has ``%40`` in it, which systemd would fill in."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{quoted}"'
+
+
+def _command_word(text: str) -> str:
+    return _unit_word(text.replace("$", "$$")) if set(text) & set(" \t\"'\\%$;") else text
 
 
 def ensure_timer(cohort: str, command: Sequence[str]) -> Path:

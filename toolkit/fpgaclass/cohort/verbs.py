@@ -18,12 +18,13 @@ from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
 from fpgaclass.cohort.providers import connect
-from fpgaclass.cohort.roster import Student, read_roster, students_of
+from fpgaclass.cohort.roster import Student, public_key, read_roster, students_of
 from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
 from fpgaclass.cohort.state import DELETED, READY, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.timer import remove_timer
 from fpgaclass.cohort.writer import Writer
+from fpgaclass.core import InvalidInputError
 
 if TYPE_CHECKING:
     from fpgaclass.cohort.providers.aws import AwsProvider
@@ -82,8 +83,9 @@ def plan(path: Path | str, *, max_cost: float | None = None) -> Plan:
         PlanRefusedError: a size is retired, or the region has none.
     """
     file = load_spec(path)
-    public_key = file.beside(file.spec.public_key).read_text().strip() if file.spec.public_key else ""
-    made = make_plan(file.spec, students(file), public_key=public_key)
+    if max_cost is not None and not max_cost >= 0:  # nan, too, is below nothing
+        raise InvalidInputError(f"{max_cost} is no limit of a cost", next_step="--max-cost 500")
+    made = make_plan(file.spec, students(file), public_key=_public_key(file))
     return made if max_cost is None else replace(made, max_cost=max_cost)
 
 
@@ -232,6 +234,20 @@ def destroy(
         keys.remove_key(name)
         remove_timer(name)
     return Destroyed(name, done.things, done.seconds, ())
+
+
+def _public_key(file: CohortFile) -> str:
+    """Return the instructor's own key; every machine will have it: a private one must be found here."""
+    if not file.spec.public_key:
+        return ""
+    path = file.beside(file.spec.public_key)
+    try:
+        return public_key(path.read_text(encoding="utf-8"))
+    except OSError as trouble:
+        what, step = f"cohort.public_key cannot be read: {trouble.strerror}", "name a .pub file of yours"
+    except ValueError as fault:
+        what, step = f"cohort.public_key is {fault}", "name the .pub file, which ends in .pub"
+    raise InvalidInputError(what, where=str(path), next_step=f"{step}, or leave the key out: a pair is made")
 
 
 def _other_end(row: CohortRow, hours: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fpgaclass.cohort.database import aware, now
+from fpgaclass.cohort.database import aware, now, shown
 from fpgaclass.cohort.errors import BusyError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Writer:
                 raise BusyError(
                     f"{held['who']} on {held['host']} (process {held['process']}) has worked on cohort "
                     f"{self.cohort} since {since:%Y-%m-%d %H:%M} UTC",
-                    where=str(self._engine.url),
+                    where=shown(self._engine),
                     next_step="wait, or talk to them; the lock frees itself when their process ends",
                 )
             # The holder is in the condition: of two that find it abandoned, one gets it.

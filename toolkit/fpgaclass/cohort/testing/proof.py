@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpgaclass.cohort.port import Capabilities, Marker, Order
-from fpgaclass.cohort.spec import Infn
+from fpgaclass.cohort.sites import Infn
 from fpgaclass.cohort.testing.faults import MODES, FaultMatrix, Proof
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ set -eu
 cd /opt/fpgaclass
 want=$(cat student.txt ${WHEEL:+"$WHEEL"} 2>/dev/null | sha256sum)
 if [ "$(cat "$ENVIRONMENT/.installed" 2>/dev/null)" = "$want" ]; then echo "nothing to install"; exit 0; fi
-pip() { "$ENVIRONMENT/bin/python" -m pip --disable-pip-version-check "$@"; }
+pip() { "$ENVIRONMENT/bin/python" -m pip --disable-pip-version-check --no-cache-dir "$@"; }
+if [ -n "$WHEELS" ]; then OPTIONS="--no-index --find-links $WHEELS $OPTIONS"; fi
 # shellcheck disable=SC2086 # options are words
 if [ -s student.txt ]; then pip install --require-hashes $OPTIONS -r student.txt; fi
 if [ -n "$WHEEL" ]; then

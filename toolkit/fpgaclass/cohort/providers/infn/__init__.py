@@ -14,6 +14,7 @@ from fpgaclass.cohort.errors import (
     AuthError,
     CapacityError,
     GoneError,
+    LostError,
     ProviderError,
     QuotaError,
 )
@@ -22,7 +23,7 @@ from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Capabilities, Finding, Found, Marker, Order, Provider, scrub
 from fpgaclass.cohort.providers.infn.client import OrchestratorClient
 from fpgaclass.cohort.providers.infn.token import Token
-from fpgaclass.cohort.spec import Infn
+from fpgaclass.cohort.sites import Infn
 
 _STATUS = {
     "CREATE_IN_PROGRESS": "pending",
@@ -126,7 +127,12 @@ class InfnProvider:
             "timeoutMins": 60,
             "maxProvidersRetry": 3,
         }
-        identity = str(self._client.change("POST", "/deployments", body).json()["uuid"])
+        answer = self._client.change("POST", "/deployments", body)
+        try:
+            identity = str(self._client.json(answer)["uuid"])
+        except (ProviderError, KeyError) as odd:
+            # It was taken, and may have been done: the list of deployments tells.
+            raise LostError(f"the answer to a POST has no uuid: {odd}", next_step="try again") from odd
         self._markers[identity] = order.marker
         return identity
 
@@ -158,7 +164,7 @@ class InfnProvider:
         marker = self._marker(deployment["uuid"])
         if marker is None or (cohort is not None and marker.cohort != cohort):
             return None
-        status = _STATUS.get(deployment["status"], "pending")
+        status, outputs = _STATUS.get(str(deployment["status"]), "pending"), deployment.get("outputs")
         trouble = _trouble(str(deployment.get("statusReason") or "")) if status == "failed" else None
         return Found(
             id=deployment["uuid"],
@@ -166,7 +172,7 @@ class InfnProvider:
             marker=marker,
             status=status,
             zone=str(deployment.get("cloudProviderName") or ""),
-            address=str((deployment.get("outputs") or {}).get("node_ip", "")),
+            address=str(outputs.get("node_ip") or "") if isinstance(outputs, dict) else "",
             trouble=trouble,
             busy=deployment["status"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"),
         )
@@ -176,12 +182,9 @@ class InfnProvider:
         if identity not in self._markers:
             try:
                 text = self._client.read(f"/deployments/{identity}/template").text
-                metadata = (yaml.safe_load(text) or {}).get("metadata") or {}
-                self._markers[identity] = Marker.read({str(k): str(v) for k, v in metadata.items()})
+                self._markers[identity] = _read_marker(text)
             except GoneError:
                 return None
-            except (yaml.YAMLError, AttributeError):
-                self._markers[identity] = None
         return self._markers[identity]
 
     def _lost_machines(self, cohort: str | None, known: set[str]) -> Iterator[Found]:
@@ -208,6 +211,15 @@ def template(marker: Marker) -> str:
     document["metadata"] = marker.tags()
     document["topology_template"]["node_templates"]["machine"]["properties"]["tags"] = marker.tags()
     return yaml.safe_dump(document, sort_keys=False)
+
+
+def _read_marker(text: str) -> Marker | None:
+    """Return the marker of a template, anybody's: only plain words of its metadata count."""
+    try:
+        metadata = yaml.safe_load(text)["metadata"]
+        return Marker.read({str(k): str(v) for k, v in metadata.items() if isinstance(v, str | int)})
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError, RecursionError):
+        return None
 
 
 def _lives(deployment: dict[str, Any]) -> bool:

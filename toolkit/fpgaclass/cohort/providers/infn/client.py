@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from fpgaclass.cohort.errors import (
 from fpgaclass.cohort.port import scrub
 from fpgaclass.cohort.providers.infn.token import Token
 
+_IDENTITY = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PAGE = re.compile(r"[?&]page=([0-9]{1,6})(&|$)")
 _LOGIN = "get a new token (oidc-agent, or the dashboard), then run the command again"
 
 
@@ -56,16 +59,44 @@ class OrchestratorClient:
 
         The list may move between pages, when somebody makes a deployment meanwhile; none is yielded twice.
         """
-        path: str | None = "/deployments?createdBy=me&size=100"
-        seen = set()
-        while path:
-            page = self.read(path).json()
-            for deployment in page.get("content", []):
-                if deployment["uuid"] not in seen:
-                    seen.add(deployment["uuid"])
-                    yield deployment
-            following = [link["href"] for link in page.get("links", []) if link.get("rel") == "next"]
-            path = following[0].removeprefix(self.address) if following else None
+        path, number = "/deployments?createdBy=me&size=100", ""
+        seen: set[str] = set()
+        while True:
+            page, before = self.json(self.read(path + number)), len(seen)
+            try:
+                for deployment in page.get("content", []):
+                    if _IDENTITY.fullmatch(deployment["uuid"]) and deployment["uuid"] not in seen:
+                        seen.add(deployment["uuid"])
+                        yield {"status": "UNKNOWN", **deployment}
+                following = [link["href"] for link in page.get("links", []) if link.get("rel") == "next"]
+            except (AttributeError, TypeError, KeyError) as odd:
+                raise self._odd(f"a list of deployments without {odd}") from odd
+            # Of the link only the page's number counts: behind a proxy its host is another, and the token
+            # must go nowhere else. A page with nothing new is the last, whatever it says of a next one.
+            found = _PAGE.search(str(following[0])) if following and len(seen) > before else None
+            if found is None:
+                return
+            number = f"&page={found[1]}"
+
+    def json(self, answer: httpx.Response) -> dict[str, Any]:
+        """Return an answer as data.
+
+        Raises:
+            ProviderError: it is something else, such as the page of a login or of a proxy.
+        """
+        try:
+            data = answer.json()
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            raise self._odd(f"{answer.headers.get('content-type', 'something')}, and no JSON")
+        return data
+
+    def _odd(self, what: str) -> ProviderError:
+        step = (
+            "check cohort.infn.orchestrator: is it the Orchestrator's own address, and not the dashboard's?"
+        )
+        return ProviderError(f"the answer was {scrub(what)}", where=self.address, next_step=step)
 
     def _call(self, method: str, path: str, data: Any = None, again: bool = True) -> httpx.Response:
         where = f"{self.address} {method} {path.partition('?')[0]}"

@@ -14,7 +14,7 @@ from fpgaclass.cohort.port import FAR, PREFIX, Capabilities, Finding, Found, Mar
 from fpgaclass.cohort.providers.guest import guest_script
 from fpgaclass.cohort.providers.openstack.calls import connect, typed
 from fpgaclass.cohort.providers.openstack.servers import SiteServers, servers
-from fpgaclass.cohort.spec import OpenStack
+from fpgaclass.cohort.sites import OpenStack
 
 T = TypeVar("T")
 
