@@ -121,17 +121,6 @@ def _seconds(statement: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _row(name: str, ours: float, peer: float, ratio: float, unit: str, how: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "ours": round(ours, 3),
-        "peer": round(peer, 3),
-        "ratio": ratio,
-        "unit": unit,
-        "how": how,
-    }
-
-
 def _sum(standin: ModuleType) -> _Case:
     """A core that adds the words of an event: for the shells' own cycles, and quick to compile."""
     words = " + ".join(f"slot[{16 * i} +: 16]" for i in range(INPUTS))
