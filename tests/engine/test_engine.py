@@ -5,36 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fpgaclass.engine import Cell, Job, NoJail, Outcome, WarmParent, execute, execute_job, find_jail
+from fpgaclass.engine import Cell, Job, NoJail, Outcome, WarmParent, execute, find_jail
 from fpgaclass.engine.names import bound_names, imported_modules, imports
 
 JAILED = not isinstance(find_jail(), NoJail)
+Run = Callable[..., list[Any]]
 
 
-def _run(
-    *cells: tuple[str, str], reserved: tuple[str, ...] = (), asked: tuple[str, ...] | None = None, **how: Any
-) -> list[Any]:
-    """Run (kind, source) cells; the student answers for the names asked, or all that their cells bind."""
-    made = []
-    for n, (kind, source) in enumerate(cells):
-        names = tuple(sorted(bound_names(source)))
-        if kind == "student":
-            made.append(Cell(n, "student", source, None, asked=names if asked is None else asked))
-        else:
-            made.append(Cell(n, kind, None if kind == "check" else source, source, names=names))  # type: ignore[arg-type]
-    outcome = execute_job(Job("ada", tuple(made), reserved, ("numpy",), jailed=JAILED, **how))
-    assert not outcome.trouble
-    return list(outcome.cells)
-
-
-def test_outputs_are_those_of_a_notebook() -> None:
+def test_outputs_are_those_of_a_notebook(run: Run) -> None:
     """Feedback and formgrader show them, and a person marks by them."""
-    (cell,) = _run(
+    (cell,) = run(
         (
             "student",
             "import sys\nprint('a', end='')\nprint('b')\nprint('c', file=sys.stderr)\n"
@@ -55,7 +41,7 @@ def test_outputs_are_those_of_a_notebook() -> None:
     assert cell.ok
 
 
-def test_functions_are_called_where_they_live() -> None:
+def test_functions_are_called_where_they_live(run: Run) -> None:
     """Defaults, keywords, exceptions, generators, methods, arguments changed in place, printed text."""
     student = """
 calls = []
@@ -106,15 +92,15 @@ with contextlib.redirect_stdout(text):
 assert text.getvalue() == "computing 1\\n"
 assert calls == [3, 3, 1]
 """
-    cells = _run(("student", student), ("check", check))
+    cells = run(("student", student), ("check", check))
     assert cells[1].ok, cells[1].outputs
 
 
-def test_names_of_the_author_cannot_be_taken() -> None:
+def test_names_of_the_author_cannot_be_taken(run: Run) -> None:
     """Not even by making the cell that binds them fail half-way."""
     author = "limit = compute()\nsecret = 5"
     student = "secret = 99\ndef compute():\n    raise ValueError\nlen = lambda x: 0"
-    cells = _run(
+    cells = run(
         ("student", student),
         ("locked", author),
         ("check", "assert secret == 99"),
@@ -126,10 +112,10 @@ def test_names_of_the_author_cannot_be_taken() -> None:
     assert cells[3].ok, "and a builtin is the builtin"
 
 
-def test_files_that_cells_write_can_be_checked() -> None:
+def test_files_that_cells_write_can_be_checked(run: Run) -> None:
     """But modules that they write are not imported by a check."""
     student = "open('out.csv', 'w').write('1,2')\nopen('statistics.py', 'w').write('mean = lambda x: 9')"
-    cells = _run(
+    cells = run(
         ("student", student),
         (
             "check",
@@ -139,9 +125,9 @@ def test_files_that_cells_write_can_be_checked() -> None:
     assert cells[1].ok, cells[1].outputs
 
 
-def test_random_numbers_are_those_of_one_kernel() -> None:
+def test_random_numbers_are_those_of_one_kernel(run: Run) -> None:
     """A network is initialised by the student's function and trained by the author's cell."""
-    cells = _run(
+    cells = run(
         (
             "student",
             "import numpy as np\nimport random\ndef draw(): return np.random.rand(), random.random()",

@@ -92,7 +92,8 @@ class Checker:
         shell.user_module = _Module(self._names, module)
         self._count = 0  # of cells that ran, as one kernel would count them
         self._shared: set[str] = set()
-        self._given: set[str] = set(job["given"])
+        self._given = {PurePosixPath(name) for name in job["given"]}
+        self._brought: set[PurePosixPath] = set()
         self._ends = time.monotonic() + job["total_seconds"]
         line.before_call = self._names.sync
         line.shared = self._by_name
@@ -103,7 +104,11 @@ class Checker:
         left = int(self._job["output_limit"]) * 5
         for cell in self._job["cells"]:
             self._count += cell["n"] >= 0 and bool((cell["source"] or cell["clean"] or "").strip())
-            done = self._run(cell)
+            try:
+                done = self._run(cell)
+            except Exception as broken:  # whatever a submission did to get here costs it this cell
+                reason = f"the check could not be run to its end ({type(broken).__name__})"
+                done = {"ok": False, "outputs": [_not_run(reason)], "count": None, "seconds": 0.0}
             size = len(str(done["outputs"]))
             if size > left:
                 done["outputs"] = [one for one in done["outputs"] if one["output_type"] == "error"][:1]
@@ -178,7 +183,10 @@ class Checker:
         return {"ok": ok, "outputs": outputs, "count": count}
 
     def _fetch_files(self) -> None:
-        """Bring what the student's cells wrote here, beside the author's own files."""
+        """Bring what the student's cells wrote here, beside the author's own files.
+
+        What was released, or what a cell of the author's wrote here itself, is the author's, as names are.
+        """
         if self._line.gone:
             return
         try:
@@ -186,15 +194,18 @@ class Checker:
         except Exception:
             return
         for name, data in files.items() if isinstance(files, dict) else ():
-            path = PurePosixPath(name)
-            if not isinstance(data, bytes) or path.is_absolute() or ".." in path.parts or name in self._given:
+            path = PurePosixPath(name)  # "./a" and "a//b" are other words for "a" and "a/b"
+            if not isinstance(data, bytes) or path.is_absolute() or ".." in path.parts or path in self._given:
                 continue
             try:
                 target = Path.cwd() / path
+                if target.exists() and path not in self._brought:
+                    continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
             except (OSError, ValueError):
                 continue
+            self._brought.add(path)
 
     def _by_name(self) -> dict[int, str]:
         """Return id -> name of what both sides have, and what had better not be copied."""

@@ -50,6 +50,7 @@ class Line:
         self._functions: dict[int, tuple[Any, int]] = {}
         self._errors: dict[int, type[Exception]] = {}
         self._waiting: list[float] = []
+        self.lengths: dict[int, int] = {}
         self._random = b""
         self.gone = ""
         self.deadline = time.monotonic() + 600
@@ -78,10 +79,12 @@ class Line:
         answer, late = self._receive(self._waiting.pop())
         header = answer.header
         outputs = [one for one in map(clean_output, as_list(header.get("outputs"))) if one]
+        count = header.get("count")
         if late:
             text = "CellTimeoutError: the cell took longer than it may"
             outputs.append(error_output("CellTimeoutError", "the cell took longer than it may", [text]))
-        return {"outputs": outputs, "ok": header.get("ok") is True and not late, "count": header.get("count")}
+        ok = header.get("ok") is True and not late
+        return {"outputs": outputs, "ok": ok, "count": count if type(count) is int else None}
 
     def ask(self, op: str, payload: Any = ..., **header: Any) -> Any:
         """Ask for something and return a plain value or a stand-in.
@@ -96,6 +99,7 @@ class Line:
     def call(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call something of the student's; lists, arrays and so on that it changed are changed here, too."""
         self.before_call()
+        self.lengths.clear()
         buffers, header = [self._dump((list(arguments), keywords))], {"h": number}
         state = pickle.dumps((random.getstate(), np.random.get_state()))
         if state != self._random:

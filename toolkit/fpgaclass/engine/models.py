@@ -14,7 +14,11 @@ from fpgaclass.engine.wire import WireError
 
 _MODULES = re.compile(r"(keras|hgq|builtins)(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _HARMLESS = re.compile(r"[\w .:,/+<>=-]{0,200}\Z")  # names end up in generated C++
-_REFUSED = ("Lambda", "__lambda__", "function", "__typespec__", "TorchModuleWrapper", "TFSMLayer", "JaxLayer")
+_REFUSED = (
+    *("Lambda", "__lambda__", "function", "__typespec__"),
+    *("TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"),
+    *("StringLookup", "IntegerLookup", "IndexLookup", "TextVectorization"),  # read a file that they name
+)
 _MOST_WEIGHTS = 30_000_000
 
 

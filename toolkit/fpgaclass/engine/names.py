@@ -20,10 +20,17 @@ def bound_names(source: str) -> frozenset[str]:
 
 
 def imports(source: str) -> tuple[str, ...]:
-    """Return the import statements at the top level of a cell, each as a line."""
+    """Return the import statements of a cell that bind names of it, each as a line: in a ``try``, too."""
     tree = _parsed(source)
-    wanted = (ast.Import, ast.ImportFrom)
-    return tuple(ast.unparse(node) for node in tree.body if isinstance(node, wanted)) if tree else ()
+    return tuple(dict.fromkeys(map(ast.unparse, _imports(tree)))) if tree else ()
+
+
+def _imports(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _imports(child)
 
 
 def imported_modules(source: str) -> tuple[str, ...]:

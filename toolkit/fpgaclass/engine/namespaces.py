@@ -9,6 +9,8 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpgaclass.engine.system import leave_session_keyring
+
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
@@ -76,6 +78,7 @@ def enter(limits: Limits, uid: int | None) -> None:
         os.setresuid(uid, uid, uid)
         _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     _own_user_namespace(required=uid is None)
+    leave_session_keyring()
     _drop_capabilities()
     _set_limits(limits)
 

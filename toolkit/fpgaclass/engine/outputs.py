@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_DEEPEST = 20
+
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
@@ -11,6 +13,27 @@ def as_list(value: Any) -> list[Any]:
 
 def error_output(name: str, text: str, lines: list[str]) -> dict[str, Any]:
     return {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
+
+
+def _fits(kind: str, part: Any) -> bool:
+    """Tell whether nbformat allows this as data of a MIME type: text, or JSON where that says so."""
+    if kind.endswith("json"):
+        return _depth(part) <= _DEEPEST
+    return isinstance(part, str) or (isinstance(part, list) and all(isinstance(line, str) for line in part))
+
+
+def _depth(value: Any) -> int:
+    """Return how deep a value is nested, as far as it matters: what reads notebooks calls itself for each."""
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        depth += 1
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
 
 
 def clean_output(output: Any) -> dict[str, Any] | None:
@@ -29,12 +52,12 @@ def clean_output(output: Any) -> dict[str, Any] | None:
         return error_output(str(output.get("ename")), str(output.get("evalue")), lines)
     if kind in ("display_data", "execute_result"):
         data, metadata = output.get("data"), output.get("metadata")
-        if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        if not isinstance(data, dict):
             return None
         cleaned = {
             "output_type": kind,
-            "data": data,
-            "metadata": metadata if isinstance(metadata, dict) else {},
+            "data": {key: part for key, part in data.items() if _fits(key, part)},
+            "metadata": metadata if isinstance(metadata, dict) and _depth(metadata) <= _DEEPEST else {},
         }
         if kind == "execute_result":
             count = output.get("execution_count")

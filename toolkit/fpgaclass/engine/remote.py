@@ -26,7 +26,13 @@ class NotPlainError(AssertionError):
 
 
 class Line(Protocol):
-    """What a stand-in needs of the line to the student's process."""
+    """What a stand-in needs of the line to the student's process.
+
+    Attributes:
+        lengths: what stand-ins, by number, said of their length since anything of the student's was called.
+    """
+
+    lengths: dict[int, int]
 
     def ask(self, op: str, payload: Any = ..., **header: Any) -> Any: ...
     def call(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any: ...
@@ -55,10 +61,19 @@ class Remote:
         return self._line.ask("item", payload=key, h=self._number)
 
     def __len__(self) -> int:
-        return int(self._line.ask("length", h=self._number))
+        told = self._line.lengths[self._number] = int(self._line.ask("length", h=self._number))
+        return told
 
     def __iter__(self) -> Iterator[Any]:
-        yield from self._line.iterate(self._number)
+        count = 0
+        for value in self._line.iterate(self._number):
+            count += 1
+            yield value
+        told = self._line.lengths.get(self._number, count)
+        if told != count:  # three by its length, and a loop over it looks at none
+            raise NotPlainError(
+                f"the notebook has a {self._type} of length {told} that yields {count} values"
+            )
 
     def __float__(self) -> float:
         return float(self._convert("float", float))
@@ -150,9 +165,15 @@ def remote_function(line: Line, number: int, tree: dict[str, Any]) -> Callable[.
     return function
 
 
+_LOOPS_END_WITH = (StopIteration, StopAsyncIteration)
+
+
 def builtin_error(name: Any) -> type[Exception]:
-    """Return a builtin exception by name; what would end a process becomes a RuntimeError."""
+    """Return a builtin exception by name; what would end a process, or a loop, becomes a RuntimeError.
+
+    ``all(map(f, cases))`` is true at once when ``f`` raises StopIteration: no case has been looked at.
+    """
     found = getattr(builtins, name, None) if isinstance(name, str) else None
-    if isinstance(found, type) and issubclass(found, Exception):
+    if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, _LOOPS_END_WITH):
         return found
     return RuntimeError

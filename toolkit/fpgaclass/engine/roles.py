@@ -44,8 +44,8 @@ def check(shell: CellShell, line: socket.socket, report: socket.socket, folder: 
         return
     orders.send({"ready": True})
     job = Job.from_bytes(bytes(orders.receive(time.monotonic() + _PATIENCE).buffers[0]))
-    environment = _environment(job, folder)
-    os.environ.update(environment)
+    # A program that a check starts must not import what a student wrote either.
+    os.environ.update(_environment(job, folder) | {"PYTHONSAFEPATH": "1"})
     # Modules that were released beside the notebook can be imported here; what the student writes cannot.
     put_files(folder / "given", job.given)
     put_files(folder / "work", job.given)

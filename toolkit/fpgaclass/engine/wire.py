@@ -17,6 +17,8 @@ from typing import Any
 
 _START = struct.Struct("!II")
 _MOST_BUFFERS = 100_000
+_MOST_PARTS = 8_000_000
+"""Of a header: a list of empty lists takes twenty times its text when it is read."""
 _CHUNK = 1 << 20
 
 
@@ -100,6 +102,8 @@ class Wire:
         self._fill(body_at + body_bytes, deadline)
         whole, self._inbox = memoryview(self._inbox), bytearray()
         head, body = bytes(whole[_START.size : body_at]), whole[body_at:]
+        if head.count(b",") + head.count(b"[") + head.count(b"{") > _MOST_PARTS:
+            raise WireError("a message with too many parts")
         try:
             header = json.loads(head)
             sizes = header.pop("#")

@@ -1,0 +1,228 @@
+"""What a submission tries against the engine, with real processes: marks without work, another's things."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+import pytest
+
+from fpgaclass.engine import NoJail, Outcome, find_jail
+from fpgaclass.engine.models import rebuild
+from fpgaclass.engine.names import imports
+from fpgaclass.engine.outputs import clean_output
+from fpgaclass.engine.wire import WireError
+
+Run = Callable[..., list[Any]]
+OutcomeOf = Callable[..., Outcome]
+pytestmark = pytest.mark.skipif(isinstance(find_jail(), NoJail), reason="no jail on this machine")
+
+TAKEN_OVER = """
+import gc, struct, time
+from fpgaclass.engine.answers import Answers
+mine = [one for one in gc.get_objects() if isinstance(one, Answers)][0]._wire._sock
+def send(head):
+    mine.sendall(struct.pack("!II", len(head), 0) + head)
+    time.sleep(60)
+"""
+"""A cell that speaks for itself on the line to the checking process."""
+
+
+@pytest.mark.parametrize(
+    "stop", ["StopIteration", "StopAsyncIteration", "type('Mine', (StopIteration,), {})"]
+)
+def test_an_exception_does_not_end_the_loop_of_a_check(run: Run, stop: str) -> None:
+    """`all(map(f, cases))` is true at once if the first call raises StopIteration: full marks."""
+    cells = run(
+        ("student", f"stop = {stop}\ndef f(x):\n    raise stop"), ("check", "assert all(map(f, [1, 2, 3]))")
+    )
+    assert not cells[1].ok
+
+
+def test_an_object_cannot_say_two_things_about_its_length(run: Run) -> None:
+    """Three values by its length, and a loop over it looks at none: each of the two alone is plausible."""
+    liar = "class Liar:\n    def __len__(self): return 3\n    def __iter__(self): return iter(())\nx = Liar()"
+    honest = liar.replace("iter(())", "iter((1, 2, 3))")
+    check = "assert len(x) == 3\nassert all(value > 0 for value in x)"
+    assert not run(("student", liar), ("check", check))[1].ok
+    assert run(("student", honest), ("check", check))[1].ok
+    grows = (
+        "class Bag:\n    def __init__(self): self.items = []\n    def add(self, x): self.items.append(x)\n"
+        "    def __len__(self): return len(self.items)\n    def __iter__(self): return iter(self.items)"
+    )
+    use = "b = Bag()\nassert len(b) == 0\nb.add(5)\nassert list(b) == [5] and len(b) == 1"
+    assert run(("student", grows), ("check", use))[1].ok
+
+
+def test_files_of_the_author_cannot_be_written_over(run: Run) -> None:
+    """A check reads its reference from a file: released beside the notebook, or written by a locked cell."""
+    swap = """
+from fpgaclass.engine.answers import Answers
+forged = dict.fromkeys(("./truth.csv", "sub//more.csv", "made.csv", "./made.csv", "own.csv"), b"mine")
+Answers._do_files = lambda self, asked, reply: forged
+"""
+    check = """
+from pathlib import Path
+assert Path("truth.csv").read_text() == Path("sub/more.csv").read_text() == "given"
+assert Path("made.csv").read_text() == "made"
+assert Path("own.csv").read_text() == "mine"
+"""
+    given = {"truth.csv": b"given", "sub/more.csv": b"given"}
+    cells = run(
+        ("locked", "open('made.csv', 'w').write('made')"),
+        ("student", swap),
+        ("check", check),
+        ("check", check),
+        given=given,
+    )
+    assert cells[2].ok, cells[2].outputs
+    assert cells[3].ok
+
+
+def test_a_program_that_a_check_starts_imports_nothing_of_the_students(run: Run) -> None:
+    """Their files lie in its working directory, where `python -m` would look first."""
+    module = "open('statistics.py', 'w').write('print(\"theirs\")')"
+    check = """
+import subprocess, sys
+told = subprocess.run([sys.executable, "-c", "import statistics"], capture_output=True, text=True)
+assert not told.stdout, told.stdout
+"""
+    cells = run(("student", module), ("check", check))
+    assert cells[1].ok, cells[1].outputs
+
+
+WITH_A_KEY = """
+import ctypes
+from fpgaclass.engine import Cell, Job, execute_job
+libc = ctypes.CDLL(None)
+libc.syscall(250, 1, None)
+libc.syscall(248, b"user", b"of the instructor", b"secret", 6, -3)
+look = '''
+import ctypes
+libc = ctypes.CDLL(None)
+names = (b"of the instructor", b"from the first")
+print([libc.syscall(250, 10, -3, b"user", name, 0) > 0 for name in names])
+libc.syscall(248, b"user", b"from the first", b"x", 1, -3)
+'''
+for _ in range(2):
+    job = Job("ada", (Cell(0, "student", look, None),), (), ("numpy",))
+    print(execute_job(job).cells[0].outputs[0]["text"], end="")
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the calls are those of x86_64")
+def test_the_keys_of_a_login_are_not_shared() -> None:
+    """No namespace cuts the kernel's session keyring off: tickets to read, a place to leave answers."""
+    done = subprocess.run([sys.executable, "-c", WITH_A_KEY], capture_output=True, text=True, check=False)
+    assert done.stdout == "[False, False]\n" * 2, done.stderr
+
+
+def test_odd_outputs_leave_a_notebook_that_others_can_read(run: Run) -> None:
+    """The formgrader and the feedback of the whole class read what is made of them."""
+    deep: Any = 0
+    for _ in range(400):
+        deep = [deep]
+    odd = [
+        {
+            "output_type": "display_data",
+            "data": {"text/plain": 5, "image/png": {"a": 1}, "text/html": ["a", 1]},
+        },
+        {"output_type": "display_data", "data": {"text/plain": deep, "application/json": deep}},
+        {"output_type": "display_data", "data": {"application/json": {"a": [1]}}, "metadata": {"a": deep}},
+        {"output_type": "execute_result", "data": {"text/plain": ["a", "b"]}, "execution_count": "x"},
+        {"output_type": "error", "ename": 3, "evalue": None, "traceback": {"a": 1}},
+        {"output_type": "stream", "name": "stdout", "text": ["a"]},
+        {"output_type": "update_display_data", "data": {}},
+        [],
+    ]
+    cleaned = [one for one in map(clean_output, odd) if one]
+    assert cleaned[2]["data"] == {"application/json": {"a": [1]}}
+    assert cleaned[3]["data"] == {"text/plain": ["a", "b"]}
+    cell = nbformat.v4.new_code_cell("", outputs=[nbformat.from_dict(one) for one in cleaned])
+    nbformat.validate(nbformat.v4.new_notebook(cells=[cell]))
+    head = json.dumps({"ok": True, "count": "x", "outputs": odd, "value": None, "#": []})
+    cells = run(("student", f"{TAKEN_OVER}\nsend({head.encode()!r})"), ("check", "assert 1"), cell_seconds=2)
+    assert cells[0].count is None
+    assert cells[1].ok
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        """b'{"outputs":[' + b'[],' * 30_000_000 + b'[]],"#":[]}'""",
+        """b'{"value":' + b'[' * 5000 + b']' * 5000 + b',"#":[]}'""",
+        """b'{"outputs":{"a":1},"value":{"t":"range","v":[]},"ok":true,"#":[0,0,-1]}'""",
+    ],
+    ids=["thirty million lists", "lists in lists", "sizes below nothing"],
+)
+def test_a_message_made_to_break_its_reader_costs_its_sender(outcome_of: OutcomeOf, head: str) -> None:
+    """Called the machine's fault, it would be tried three times, and again with each run."""
+    outcome = outcome_of(
+        ("student", f"{TAKEN_OVER}\nsend({head})"),
+        ("check", "assert 1"),
+        ("check", "assert x"),
+        cell_seconds=20,
+        memory=1_500_000_000,
+    )
+    assert not outcome.trouble
+    assert outcome.attempts == 1
+    assert "cannot be read" in outcome.gone
+    assert [cell.ok for cell in outcome.cells] == [False, True, False]
+
+
+def test_a_value_that_takes_a_check_for_ever_is_the_students_fault(
+    outcome_of: OutcomeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sum over ten billion numbers is one step of C, which no signal ends."""
+    monkeypatch.setattr("fpgaclass.engine.parent._BACKSTOP", 2.0)
+    started = time.monotonic()
+    outcome = outcome_of(
+        ("student", "x = range(10**13)"),
+        ("check", "assert len(x)"),
+        ("check", "assert sum(x) == 3"),
+        cell_seconds=1,
+        total_seconds=3,
+    )
+    assert time.monotonic() - started < 20
+    assert (outcome.trouble, outcome.attempts) == ("", 1)
+    assert "could not be stopped" in outcome.gone
+    assert [cell.ok for cell in outcome.cells] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "files.append(os.memfd_create('x')); os.write(files[-1], block)",
+        "m = mmap.mmap(-1, len(block)); m.write(block); files.append(m)",
+    ],
+    ids=["files without a name", "memory that is shared"],
+)
+def test_memory_that_is_no_processs_own_counts(outcome_of: OutcomeOf, keep: str) -> None:
+    """Neither is in what a process has for itself: 1024 files of 100 MB fill any machine."""
+    hungry = "import os, mmap, time\nfiles, block = [], b'x' * 90_000_000\nfor _ in range(6):\n"
+    hungry += f"    {keep}\n    time.sleep(.2)"
+    quick = [("student", "pass")] * 3  # cells that end all the time do not hide it
+    outcome = outcome_of(("student", hungry), ("student", "time.sleep(3)"), *quick, memory=300_000_000)
+    assert "of memory were used" in outcome.gone
+
+
+def test_modules_of_the_solution_are_the_authors_wherever_it_imports_them() -> None:
+    """A student who answers for `np` answers for `np.allclose`."""
+    source = (
+        "try:\n    import numpy as np\nexcept ImportError:\n    import cupy as np\ndef f():\n    import os"
+    )
+    assert imports(source) == ("import numpy as np", "import cupy as np")
+
+
+@pytest.mark.parametrize("name", ["StringLookup", "TextVectorization", "FlaxLayer", "TFSMLayer", "Lambda"])
+def test_models_bring_no_files_and_no_code(name: str) -> None:
+    """Some layers of Keras read a file that their configuration names, or call what it names."""
+    config = {"class_name": name, "module": "keras.layers", "config": {"vocabulary": "secret.txt"}}
+    with pytest.raises(WireError, match=name):
+        rebuild(json.dumps(config), [])
