@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from fpgaclass.core import load_file
 
 # Read at import by TensorFlow; the tests compare bits, which oneDNN would change from machine to machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -67,9 +68,4 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def standin() -> ModuleType:
     """Kernels that are easy to check, for the card and for the shell."""
-    spec = importlib.util.spec_from_file_location("standin", Path(__file__).parent / "card" / "standin.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file("standin", Path(__file__).parent / "card" / "standin.py")

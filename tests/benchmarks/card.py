@@ -9,7 +9,6 @@ Beside it: what Python costs a host over C++, and what importing the card costs 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import resource
 import subprocess
@@ -25,6 +24,7 @@ import numpy as np
 
 import fpgaclass.card
 from fpgaclass.card import KernelDesign, write_xclbin
+from fpgaclass.core import load_file
 
 INPUTS, EVENTS = 27, 65536
 _PEER = "peer: hls4ml 1.3's Alveo kernel with the same {network}, same process"
@@ -58,7 +58,7 @@ def rows(repeats: int = 3, muons: bool = True) -> list[dict[str, Any]]:
         repeats: runs of each speed; the fastest counts.
         muons: take the muon reference for the speed, which is a minute of training and compiling; else a sum.
     """
-    standin = _module(_STANDIN)
+    standin = load_file("standin", _STANDIN)
     total = _sum(standin)
     result = []
     how = f"simulated: cycles from ap_start to ap_done, {INPUTS} inputs an event, the same memory model; "
@@ -143,7 +143,7 @@ def _muons(standin: ModuleType) -> _Case:
     from fpgaclass.firmware.kernel import shell_sources
     from fpgaclass.firmware.network import trace_network, write_rtl
 
-    recipe = _module(_RECIPE)
+    recipe = load_file("muon_reference", _RECIPE)
     epochs = tuple(count // 5 for count in recipe.EPOCHS)
     model = prepare(recipe.train(beta=4e-6, muons=recipe.MUONS // 5, epochs=epochs))
     network = trace_network(model)
@@ -159,7 +159,7 @@ def _case(
     standin: ModuleType, shell: dict[str, str], core: dict[str, str], words: Any, results: Any, latency: int
 ) -> _Case:
     assert words.shape[1] == 32, "both kernels are compared with events of one beat"
-    sources = _module(_KERNEL).kernel_sources(core, INPUTS, 2, 64, latency)
+    sources = load_file("hls4ml_kernel", _KERNEL).kernel_sources(core, INPUTS, 2, 64, latency)
     return _Case(
         KernelDesign("krnl_rtl", {**shell, **core}, standin.ARGUMENTS, 200.0),
         KernelDesign("krnl_rtl_int", sources, standin.ARGUMENTS, 200.0),
@@ -212,12 +212,3 @@ def _row(name: str, ours: float, peer: float, ratio: float, unit: str, how: str)
         "unit": unit,
         "how": how,
     }
-
-
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import tempfile
@@ -61,11 +60,9 @@ def rows() -> list[dict[str, Any]]:
 
 def _regressor() -> tuple[Any, Any]:
     """Train the muon reference for a fifth of its epochs on a fifth of its muons; give it 10,000 events."""
-    spec = importlib.util.spec_from_file_location("muon_reference", RECIPE)
-    assert spec is not None
-    assert spec.loader is not None
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
+    from fpgaclass.core import load_file
+
+    recipe = load_file("muon_reference", RECIPE)
     epochs = tuple(count // 5 for count in recipe.EPOCHS)
     model = recipe.train(beta=4e-6, muons=recipe.MUONS // 5, epochs=epochs)
     x, _ = recipe.sample(2 * EVENTS, seed=5)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+
+from fpgaclass.core import load_file
 
 pytest.importorskip("pynq")
 pytest.importorskip("hls4ml")
@@ -14,12 +15,8 @@ PATH = Path(__file__).parent.parent / "benchmarks" / "card.py"
 
 def test_the_rows_keep_the_promises() -> None:
     """Cycles do not depend on the machine, so a change that costs one is seen here; speed is far above."""
-    spec = importlib.util.spec_from_file_location("benchmark_of_card", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    rows = {row["name"]: row for row in module.rows(repeats=1, muons=False)}
+    benchmark = load_file("benchmark_card", PATH)
+    rows = {row["name"]: row for row in benchmark.rows(repeats=1, muons=False)}
     kernels = {"kernel.cycles_4096", "kernel.cycles_per_event_65536", "card.events_per_s"}
     assert set(rows) == kernels | {"card.python_over_cpp", "card.import"}
     assert rows["kernel.cycles_4096"]["ours"] <= 4096 + 300

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 import fpgaclass.card
-from fpgaclass.core import BusError, CardError, HungKernelError, WrongCardError
+from fpgaclass.core import BusError, CardError, HungKernelError, WrongCardError, load_file
 
 pynq = pytest.importorskip("pynq")
 
@@ -213,11 +213,7 @@ def test_hls4mls_own_driver_runs_unmodified(path: Path, standin: Any) -> None:
     spec = importlib.util.find_spec("hls4ml")
     assert spec is not None
     folder = Path(str(spec.origin)).parent / "templates/vivado_accelerator/alveo/python_drivers"
-    module_spec = importlib.util.spec_from_file_location("driver", folder / "axi_stream_driver.py")
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    driver = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(driver)
+    driver = load_file("driver", folder / "axi_stream_driver.py")
     events = _events(4096)
     network = driver.NeuralNetworkOverlay(str(path))
     network.bank0.allocate((1,), np.int16)  # the driver names no bank: one is in use, so that is it

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fpgaclass.card
-from fpgaclass.core import BusError, CardError, WrongCardError
+from fpgaclass.core import BusError, CardError, WrongCardError, load_file
 
 pynq = pytest.importorskip("pynq")
 
@@ -24,13 +24,7 @@ def pyxrt() -> Iterator[ModuleType]:
     """The stand-in, as ``import pyxrt`` finds it."""
     if importlib.util.find_spec("pyxrt") is not None:
         pytest.skip("this machine has the real pyxrt")
-    spec = importlib.util.spec_from_file_location("pyxrt", Path(__file__).with_name("pyxrt_standin.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pyxrt"] = module
-    spec.loader.exec_module(module)
-    yield module
+    yield load_file("pyxrt", Path(__file__).with_name("pyxrt_standin.py"))
     del sys.modules["pyxrt"]
 
 

@@ -28,7 +28,7 @@ from fpgaclass.card import (
     write_bit,
     write_xclbin,
 )
-from fpgaclass.core import BusError, CardError, HungKernelError, WrongCardError
+from fpgaclass.core import BusError, CardError, HungKernelError, WrongCardError, load_file
 
 pynq = pytest.importorskip("pynq")
 
@@ -167,11 +167,7 @@ def test_hls4mls_own_driver_runs_unmodified(path: Path, standin: Any) -> None:
     spec = importlib.util.find_spec("hls4ml")
     assert spec is not None
     folder = Path(str(spec.origin)).parent / "templates/vivado_accelerator/pynq-z2/python_drivers"
-    module_spec = importlib.util.spec_from_file_location("z2_driver", folder / "axi_stream_driver.py")
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    driver = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(driver)
+    driver = load_file("z2_driver", folder / "axi_stream_driver.py")
     events = np.random.default_rng(3).integers(-2000, 2000, (4096, WORDS_IN)).astype(np.int16)
     network = driver.NeuralNetworkOverlay(str(path), events.shape, (4096, WORDS_OUT), dtype=np.int16)
     for _ in range(2):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from fpgaclass import muon
+from fpgaclass.core import load_file
 
 PATH = Path(__file__).parent.parent / "benchmarks" / "muon.py"
 
@@ -19,13 +18,7 @@ PATH = Path(__file__).parent.parent / "benchmarks" / "muon.py"
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark module, as ``./fpgaclass bench`` loads it."""
-    spec = importlib.util.spec_from_file_location("benchmark_of_muon", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_file("benchmark_muon", PATH)
 
 
 def test_the_peer_does_the_same_physics(benchmark: ModuleType) -> None:

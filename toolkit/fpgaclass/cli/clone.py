@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fpgaclass.core import FpgaClassError, InvalidInputError, ToolMissingError, say, stage
+from fpgaclass.core import FpgaClassError, InvalidInputError, ToolMissingError, load_file, say, stage
 
 ROOT = Path(__file__).parents[3]
 _PIN_OPTIONS = (
@@ -98,12 +97,7 @@ def run_benchmarks(only: str | None = None) -> list[dict[str, Any]]:
 
 def _benchmark(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a module of tests/benchmarks."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    rows: list[dict[str, Any]] = module.rows()
+    rows: list[dict[str, Any]] = load_file(f"benchmark_{path.stem}", path).rows()
     for row in rows:
         if set(row) != ROW:
             raise FpgaClassError(f"a row has {sorted(row)}, not {sorted(ROW)}", where=str(path))

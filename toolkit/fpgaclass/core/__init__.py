@@ -18,6 +18,7 @@ from fpgaclass.core.errors import (
     UsageError,
     WrongCardError,
 )
+from fpgaclass.core.loading import load_file
 from fpgaclass.core.parallel import together
 from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, held_lock, state_directory
 from fpgaclass.core.progress import say, stage, track, warn
@@ -48,6 +49,7 @@ __all__ = [
     "digest_of",
     "find_tool",
     "held_lock",
+    "load_file",
     "require_room",
     "require_tool",
     "run_tool",
