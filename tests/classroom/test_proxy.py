@@ -7,8 +7,10 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,7 +20,11 @@ from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
+from fpgaclass.classroom.passes import COOKIE, Passes, owner_of, without_pass
+
 TOKEN = "a token"
+PASSES = Passes(b"known to few")
+OF_ADA = {"Cookie": f"{COOKIE}={PASSES.of('ada')}"}
 left: list[str] = []
 
 
@@ -100,13 +106,18 @@ async def _proxied() -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     server.listen(behind, "127.0.0.1")
     words = ["--ip", "127.0.0.1", "--port", str(port), "--api-ip", "127.0.0.1", "--api-port", str(api)]
     words += ["--error-target", "http://127.0.0.1:9/hub/error", "--log-level", "info"]
+    with tempfile.NamedTemporaryFile("w", suffix=".key", delete=False) as key:
+        key.write("known to few")
+    words += ["--passes", key.name]
     process = subprocess.Popen(
         [sys.executable, "-m", "fpgaclass.classroom.proxy", *words],
         env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
     )
     timeout, nobody = aiohttp.ClientTimeout(total=20), aiohttp.DummyCookieJar()
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=nobody, connector=connector) as web:
+    async with aiohttp.ClientSession(
+        timeout=timeout, cookie_jar=nobody, connector=connector, headers=OF_ADA
+    ) as web:
         try:
             table = f"http://127.0.0.1:{api}/api/routes"
             await _until_it_answers(web, table)
@@ -121,6 +132,7 @@ async def _proxied() -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
             process.terminate()
             process.wait(10)
             server.stop()
+            Path(key.name).unlink()
 
 
 async def _until_it_answers(web: aiohttp.ClientSession, url: str) -> None:
@@ -164,7 +176,7 @@ def test_questions_and_answers_arrive_as_they_were() -> None:
 
     async def talk(url: str, web: aiohttp.ClientSession) -> None:
         raw = aiohttp.client.URL(f"{url}/echo/a%2Fb%2520c?d=%2F&e", encoded=True)
-        async with web.get(raw, headers={"Cookie": "mine=1"}) as answer:
+        async with web.get(raw, headers={"Cookie": f"mine=1; {OF_ADA['Cookie']}"}) as answer:
             assert answer.headers["X-Asked"] == "GET /user/ada/echo/a%2Fb%2520c?d=%2F&e"
             assert answer.headers["X-Cookie"] == "mine=1"
             assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
@@ -216,3 +228,46 @@ def test_a_kernel_is_heard_from_its_first_word() -> None:
         assert refused.value.status == 404
 
     _run(talk)
+
+
+def test_a_browser_is_shown_nobody_elses_server() -> None:
+    """A page of a student's server acts, at the class's one address, as whoever follows a link to it.
+
+    An instructor who does had given every mark away: the page may read and write what their server may.
+    """
+
+    async def talk(url: str, web: aiohttp.ClientSession) -> None:
+        of_eve = f"{COOKIE}={PASSES.of('eve')}"
+        forged = f"{COOKIE}=ada.{PASSES.of('eve').rpartition('.')[2]}"
+        for asked in (url, url.replace("/user/", "/user%2f"), url.replace("ada", "%61da")):
+            address = aiohttp.client.URL(f"{asked}/echo", encoded=True)
+            async with web.get(address, headers={"Cookie": of_eve}) as answer:
+                assert answer.status in (403, 404)
+                assert "X-Asked" not in answer.headers, "nor did that server hear of it"
+        for cookies in ("", "a=1", forged):
+            async with web.get(f"{url}/echo", headers={"Cookie": cookies}, allow_redirects=False) as answer:
+                assert answer.headers["Location"] == "/hub/login?next=%2Fuser%2Fada%2Fecho"
+                sent = answer.headers["Set-Cookie"].partition(";")[0]
+            async with web.get(f"{url}/echo", headers={"Cookie": f"{cookies}; {sent}"}) as answer:
+                assert answer.status == 403, "who comes back without a pass is not sent round and round"
+        async with web.get(f"{url}/echo", headers={"Cookie": of_eve, "Authorization": "token x"}) as answer:
+            assert answer.status == 200, "a program with a token is the server's to judge"
+
+    _run(talk)
+
+
+def test_passes_are_of_one_and_for_one(tmp_path: Path) -> None:
+    """What is no pass is nobody's, and no server ever sees one."""
+    passes = Passes.at(tmp_path / "key")
+    assert Passes.at(tmp_path / "key").of("ada") == passes.of("ada"), "it outlives a hub"
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert passes.holder(f"a=1; {COOKIE}={passes.of('ada')}; b=2") == "ada"
+    for wrong in ("", "ada", "ada.", ".", f".{passes.of('')}", Passes(b"other").of("ada"), "\xff", 'a;b="c'):
+        assert passes.holder(f"{COOKIE}={wrong}") is None
+    assert without_pass(f"a=1; {COOKIE}={passes.of('ada')}; b=2") == "a=1; b=2"
+    assert [owner_of(route) for route in ("/", "/user/ada/", "/user/ada", "/services/class")] == [
+        None,
+        "ada",
+        "ada",
+        None,
+    ]

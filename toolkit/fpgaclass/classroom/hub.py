@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fpgaclass.classroom import oidc
+from fpgaclass.classroom import oidc, passes
 from fpgaclass.classroom.gradebook import URL_VARIABLE
 from fpgaclass.classroom.hosted import Hosted, hosted
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
@@ -21,6 +21,7 @@ from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.service.cards import PASSED_ON
 from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
+from fpgaclass.engine.system import leave_session_keyring
 
 _SERVICE_NEEDS = (DATABASE_VARIABLE, URL_VARIABLE, *PASSED_ON)
 SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
@@ -67,6 +68,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
     if settings.parent:
         _end_with(settings.parent)
+    leave_session_keyring()  # of whoever brings the class up: tickets and keys that no seat is to have
     users, courses = load_everybody(layout), hosted(layout.state)
     everybody = [user.name for user in users]
     hub = layout.hub
@@ -78,7 +80,10 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.JupyterHub.cleanup_servers = True
     c.JupyterHub.template_vars = {"announcement_login": " · ".join(course.title for course in courses)}
 
-    c.ConfigurableHTTPProxy.command = [sys.executable, "-m", "fpgaclass.classroom.proxy"]
+    keys = hub / "passes.key"
+    passes.configure(c, keys)
+    proxy = [sys.executable, "-m", "fpgaclass.classroom.proxy", "--passes", str(keys)]
+    c.ConfigurableHTTPProxy.command = proxy
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
     c.ConfigurableHTTPProxy.pid_file = str(hub / "proxy.pid")
 

@@ -12,18 +12,21 @@ import argparse
 import asyncio
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from configurable_http_proxy.configproxy import PythonProxy
 from configurable_http_proxy.handlers import ProxyHandler
 from tornado.httpserver import HTTPServer
+from tornado.httputil import url_concat
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, websocket_connect
 from yarl import URL
 
 from fpgaclass.classroom.limits import raise_open_files
+from fpgaclass.classroom.passes import Passes, owner_of, without_pass
 
 _LARGEST = 160_000_000
 """Bytes of a request: an exchange's submission and what HTTP adds to it."""
@@ -38,11 +41,47 @@ _OF_ONE_HOP = frozenset(
 """Headers that are between two ends of one connection."""
 
 
+_SENT = "fpgaclass-sent"
+"""Set while a browser without a pass is at the login: who comes back without one is not sent again."""
+_NOT_YOURS = "This server belongs to somebody else.\n"
+_NO_PASS = "Log out at /hub/logout, and log in again.\n"
+
+
 class Passing(ProxyHandler):  # type: ignore[misc]
     """One question of a browser, passed on to where its path leads, and the answer back."""
 
     answering: asyncio.Task[Any] | None = None
     reading: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Show a browser nobody's server but that of who logged in with it (`fpgaclass.classroom.passes`).
+
+        Programs with a token say so in a header, which no link can; websockets show nothing.
+        """
+        asked = self.request.headers
+        self.target = self.proxy.target_for_req(None, self.request.path)
+        owner = owner_of(self.target["prefix"]) if self.target else None
+        if not owner or "Authorization" in asked or asked.get("Upgrade", "").lower() == "websocket":
+            return
+        holder = self.proxy.passes.holder(asked.get("Cookie", ""))
+        if holder == owner:
+            return
+        self.target = None  # nothing of it was used
+        if holder is None and self.get_cookie(_SENT) is None:
+            self.set_cookie(_SENT, "1", path="/", max_age=30)
+            self.redirect(url_concat("/hub/login", {"next": self.request.uri}))
+            return
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain")
+        self.finish(_NOT_YOURS if holder else _NO_PASS)
+
+    def _get_proxy_request(self, url: str) -> Any:
+        asked = super()._get_proxy_request(url)
+        kept = without_pass(self.request.headers.get("Cookie", ""))
+        asked.headers.pop("Cookie", None)
+        if kept:
+            asked.headers["Cookie"] = kept
+        return asked
 
     async def get_target_url(self, path: str) -> str | None:  # noqa: ARG002 - the signature is the library's
         """Return where the request goes, its path as the browser wrote it; the library's is decoded twice."""
@@ -145,8 +184,9 @@ class Passing(ProxyHandler):  # type: ignore[misc]
 class ClassProxy(PythonProxy):  # type: ignore[misc]
     """The library's routes and their interface, with our way of passing on."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], passes: Passes) -> None:
         super().__init__(options)
+        self.passes = passes
         self.proxy_app = Application(
             [("/.*", Passing, {"proxy": self})], websocket_max_message_size=_LARGEST_MESSAGE
         )
@@ -161,7 +201,8 @@ class ClassProxy(PythonProxy):  # type: ignore[misc]
 async def serve(where: argparse.Namespace) -> None:
     """Serve until the process is ended."""
     proxy = ClassProxy(
-        {"auth_token": os.environ["CONFIGPROXY_AUTH_TOKEN"], "error_target": where.error_target}
+        {"auth_token": os.environ["CONFIGPROXY_AUTH_TOKEN"], "error_target": where.error_target},
+        Passes.at(where.passes),
     )
     proxy.log.setLevel("ERROR")
     for app, ip, port in (
@@ -179,6 +220,7 @@ def main() -> None:
         parser.add_argument(name, required=True)
     for name in ("--port", "--api-port"):
         parser.add_argument(name, type=int, required=True)
+    parser.add_argument("--passes", type=Path, required=True)
     where, _ = parser.parse_known_args()
     raise_open_files()
     asyncio.run(serve(where))

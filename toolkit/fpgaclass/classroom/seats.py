@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from fpgaclass.classroom.hosted import hosted
@@ -104,10 +105,12 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool 
 
 def _ensure_welcome(home: Path, role: str, uid: int) -> None:
     """Leave a page in a home that says where the work is: JupyterLab's first screen says nothing of it."""
-    page = home / "START_HERE.md"
-    if not page.exists() and not page.is_symlink():
-        page.write_text(_WELCOME[role])
-        os.chown(page, uid, uid)
+    # The home may be in use, and a link put there just now must not lead anywhere.
+    with suppress(FileExistsError):
+        new = os.open(home / "START_HERE.md", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(new, "w") as page:
+            page.write(_WELCOME[role])
+            os.fchown(new, uid, uid)
 
 
 def _ensure_link(path: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import Doors, Ways
 from fpgaclass.engine.sandbox import Jail
+from fpgaclass.engine.system import leave_session_keyring
 
 CONFIG = Path(__file__).parent / "jupyter"
 
@@ -41,8 +43,15 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     ways: Ways | None = None
 
     def make_preexec_fn(self, name: str) -> Any:
-        """Enter the limits."""
-        return self.limiter.join(name, self._limits(self._user()))
+        """Enter the limits, and leave behind what else a login hands on."""
+        enter = self.limiter.join(name, self._limits(self._user()))
+
+        def begin() -> None:
+            enter()
+            with suppress(OSError):  # too many keyrings for one account; the hub's own is empty
+                leave_session_keyring()
+
+        return begin
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what depends on the person: home, exchange, and the settings of their role."""
