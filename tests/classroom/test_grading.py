@@ -106,7 +106,7 @@ def test_feedback_reaches_only_its_own_box(classroom: Classroom, submit: Submit)
     with pytest.raises(ClassroomError, match=r"has been graded yet.*Next: fpgaclass grade 01_square"):
         classroom.feedback(LAB)
     classroom.grade(LAB)
-    assert classroom.feedback(LAB) == ("ada", "emmy")
+    assert classroom.feedback(LAB, jobs=2).students == ("ada", "emmy")
     pages = {}
     for student in ("ada", "emmy"):
         desk = open_desk(classroom.layout, student)
@@ -114,6 +114,21 @@ def test_feedback_reaches_only_its_own_box(classroom: Classroom, submit: Submit)
         pages[student] = desk.feedback("tiny101", LAB, student, receipt.timestamp)[f"{LAB}.html"].decode()
     assert "AssertionError" not in pages["ada"]
     assert "AssertionError" in pages["emmy"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_feedback_that_cannot_be_written_stops_nobody_elses(
+    classroom: Classroom, submit: Submit, jobs: int
+) -> None:
+    """A class of thirty must not wait for the one whose graded notebook a disk has cut short."""
+    for student in ("ada", "emmy", "lise"):
+        submit(student)
+    classroom.grade(LAB)
+    (classroom.layout.course / "autograded" / "emmy" / LAB / f"{LAB}.ipynb").write_text("{")
+    given = classroom.feedback(LAB, jobs=jobs)
+    assert given.students == ("ada", "lise")
+    (note,) = given.notes
+    assert note.startswith("emmy: the feedback was not written: ")
 
 
 def test_one_student_can_be_graded_alone(classroom: Classroom, submit: Submit) -> None:

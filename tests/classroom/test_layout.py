@@ -82,3 +82,12 @@ def test_two_commands_do_not_do_the_same_work_at_once(tmp_path: Path) -> None:
         pass
     with locked(tmp_path / "lock", "grading"):
         pass
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    """`--state grades.csv`: there is no copy to restore the roster from, and never was one."""
+    (tmp_path / "grades.csv").write_text("")
+    state = tmp_path / "grades.csv"
+    for use in (lambda: read_json(state / "roster.json", []), lambda: ensure_state(state)):
+        with pytest.raises(ClassroomError, match=r"this is a file \(.*grades\.csv\).*--state"):
+            use()

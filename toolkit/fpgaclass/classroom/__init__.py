@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpgaclass.classroom.classroom import Classroom, ClassStatus
+from fpgaclass.classroom.giving import Given
 from fpgaclass.classroom.grading import Collected, GradeReport
 from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.nbgrader_course import Mark
@@ -19,6 +20,7 @@ __all__ = [
     "ClassStatus",
     "Classroom",
     "Collected",
+    "Given",
     "GradeReport",
     "Login",
     "Mark",
@@ -83,9 +85,9 @@ def grade(
     return _classroom(course_path, state).grade(lab, student, settings=settings, collect_first=collect_first)
 
 
-def feedback(course_path: Path | str, lab: str, state: Path | str | None = None) -> tuple[str, ...]:
-    """Give the feedback on a graded lab back; return the students who can fetch it now."""
-    return _classroom(course_path, state).feedback(lab)
+def feedback(course_path: Path | str, lab: str, state: Path | str | None = None, *, jobs: int = 1) -> Given:
+    """Give the feedback on a graded lab back, written for so many students at once."""
+    return _classroom(course_path, state).feedback(lab, jobs=jobs)
 
 
 def _classroom(course_path: Path | str, state: Path | str | None) -> Classroom:

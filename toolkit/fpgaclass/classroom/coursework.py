@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fpgaclass.classroom import grading
 from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.giving import Given, feedback
 from fpgaclass.classroom.lateness import EVERYBODY
 from fpgaclass.classroom.layout import Layout, ensure_private, ensure_state, read_json, write_json
 from fpgaclass.classroom.marking import Settings
@@ -77,10 +78,10 @@ class Coursework:
             self.layout, lab, self.students, student, settings=settings, collect_first=collect_first
         )
 
-    def feedback(self, lab: str) -> tuple[str, ...]:
-        """Give the feedback on a graded lab back; return the students who can fetch it now."""
+    def feedback(self, lab: str, *, jobs: int = 1) -> Given:
+        """Give the feedback on a graded lab back, written for so many students at once."""
         self.course.entry(lab)
-        return grading.feedback(self.layout, lab, self.students)
+        return feedback(self.layout, lab, self.students, jobs=jobs)
 
     def marks(self, lab: str | None = None) -> tuple[Mark, ...]:
         """Return the marks of the gradebook, of one lab or of all that were released."""

@@ -1,4 +1,4 @@
-"""Collect, grade and give back: for a whole class, with one student's broken file stopping nobody else."""
+"""Collect and grade: for a whole class, with one student's broken file stopping nobody else."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 from rich.table import Table
 
-from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.gradebook import gradebook_url, open_writer
+from fpgaclass.classroom.gradebook import gradebook_url
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked
 from fpgaclass.classroom.marking import Marked, Settings
 from fpgaclass.classroom.marking import mark as mark_lab
 from fpgaclass.classroom.nbgrader_course import Mark, api_log, late_policy, nbgrader_api, read_marks
-from fpgaclass.core import ClassroomError, stage, track, warn
+from fpgaclass.core import ClassroomError, stage, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
 
@@ -157,30 +156,6 @@ def _with_outcome(found: Mark, marked: Marked | None) -> Mark:
     if marked.status in ("failed", "not run"):
         return replace(found, status=marked.status, score=None, note=marked.note)
     return replace(found, note=marked.note)
-
-
-def feedback(layout: Layout, lab: str, students: Sequence[str]) -> tuple[str, ...]:
-    """Write the feedback on all graded submissions and put it where each student fetches it.
-
-    Returns:
-        The students who have feedback now.
-
-    Raises:
-        ClassroomError: nothing has been graded, or nbgrader failed.
-    """
-    check_released(layout, lab)
-    graded = [name for name in students if (layout.course / "autograded" / name / lab).is_dir()]
-    if not graded:
-        step = command("grade", lab)
-        raise ClassroomError(f"no submission of {lab} has been graded yet", next_step=step)
-    with open_writer(gradebook_url(layout.course), layout.course_id, lab) as book:
-        book.settle(lambda name: late_policy(layout.course, lab, name))  # a person may have given points
-    with nbgrader_api(layout) as api:
-        for name in track(graded, f"feedback {lab}"):
-            api_log(layout, api.generate_feedback(lab, name), f"the feedback for {name} was not written")
-        api_log(layout, api.release_feedback(lab), "the feedback was not released")
-    given = open_desk(layout).given_feedback(layout.course_id, lab)
-    return tuple(name for name in graded if name in given)
 
 
 def _collect(layout: Layout, lab: str, api: Any) -> Collected:

@@ -152,10 +152,20 @@ def unwritable(path: Path, trouble: OSError) -> ClassroomError:
     step = "choose another folder with --state"
     if trouble.errno == 28:
         step = f"make room on that disk, or {step}"
+    if isinstance(trouble, NotADirectoryError | FileExistsError):
+        return _no_folder(path)
     reason = trouble.strerror or str(trouble)
     return ClassroomError(
         f"the state of the class cannot be written: {reason}", where=str(path), next_step=step
     )
+
+
+def _no_folder(path: Path) -> ClassroomError:
+    """Say which part of a path is a file where a folder of the class should be."""
+    files = (part for part in (*reversed(path.parents), path) if part.exists() and not part.is_dir())
+    where = next(files, path)
+    step = "give the folder of a class, or a new one, with --state"
+    return ClassroomError("a class is kept in a folder, and this is a file", where=str(where), next_step=step)
 
 
 def write_json(path: Path, data: Any, mode: int = 0o600) -> None:
@@ -184,12 +194,14 @@ def read_json(path: Path, default: Any) -> Any:
     """Read a JSON file of ours; a missing one gives ``default``.
 
     Raises:
-        ClassroomError: the file is there and broken: somebody edited it.
+        ClassroomError: the file is there and broken: somebody edited it; or its folder is none.
     """
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return default
+    except NotADirectoryError as trouble:
+        raise _no_folder(path) from trouble
     except (OSError, ValueError) as trouble:
         step = f"restore the file from a copy, or move {path.parent} away and start anew"
         raise ClassroomError(

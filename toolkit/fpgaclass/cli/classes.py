@@ -101,10 +101,19 @@ def grade(
         raise typer.Exit(1)
 
 
-def feedback(lab: Lab, course: CoursePath = None, state: State = None) -> None:
+def feedback(
+    lab: Lab,
+    jobs: Annotated[int, typer.Option(help="Students at once; 0 for one a processor.")] = 0,
+    course: CoursePath = None,
+    state: State = None,
+) -> None:
     """Give the feedback on a graded lab back to the students."""
-    given = classroom.feedback(find_class(course, state), lab, state)
-    print(f"feedback on {lab} for: {', '.join(given) or 'nobody yet'}")
+    given = classroom.feedback(find_class(course, state), lab, state, jobs=jobs or os.cpu_count() or 1)
+    print(f"feedback on {lab} for: {', '.join(given.students) or 'nobody yet'}")
+    for note in given.notes:
+        print(note)
+    if given.notes:
+        raise typer.Exit(1)
 
 
 VERBS = (up, down, status, release, collect, grade, feedback)
