@@ -13,6 +13,13 @@ from fpgaclass.classroom.nbgrader_settings import configure
 
 _EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
 
+_LINKS = """[a plot](javascript:alert(8)) [another](JaVaScript&#58;alert(9)) [more](data:text/html;base64,xx)
+
+![mine](attachment:plot.png) ![theirs](http://tracker.example/x.png) [the docs](https://docs.python.org) [ref]
+
+[ref]: vbscript:alert(10)
+"""
+
 
 def _notebook() -> nbformat.NotebookNode:
     output = nbformat.v4.new_output
@@ -24,8 +31,12 @@ def _notebook() -> nbformat.NotebookNode:
         output("display_data", {"image/svg+xml": "<svg onload='alert(5)'></svg>"}),
         output("display_data", picture),
     ]
-    text = f"# A heading\n\n<details><summary>a hint</summary>inside</details>\n\n$p_T$ {_EVIL}"
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), code])
+    breaks_out = {"image/png": {"width": '1" onload="alert(6)//', "height": 40}}
+    code.outputs.append(output("display_data", {"image/png": "AAAA"}, metadata=breaks_out))
+    code.outputs.append(output("display_data", {"image/png": '" onerror="alert(7)'}))
+    text = f"# A heading\n\n<details><summary>a hint</summary>inside</details>\n\n$p_T$ {_EVIL}\n\n{_LINKS}"
+    markdown = nbformat.v4.new_markdown_cell(text, attachments={"plot.png": {"image/png": "BBBB"}})
+    return nbformat.v4.new_notebook(cells=[markdown, code])
 
 
 def test_nothing_of_a_submission_runs_in_the_page(tmp_path: Path) -> None:
@@ -39,5 +50,9 @@ def test_nothing_of_a_submission_runs_in_the_page(tmp_path: Path) -> None:
     assert "<summary>a hint</summary>" in shown
     assert "of the code" in shown
     assert "iVBORw0KGgo=" in shown, "pictures stay"
-    for evil in (r"<script", r"onerror", r"javascript:", r"<svg", r"alert\(4\)", r"onload"):
+    assert "data:image/png;base64,BBBB" in shown, "those of a text, too"
+    assert 'href="https://docs.python.org"' in shown
+    assert re.search(r"AAAA|height=.?40", shown)
+    running = (r"<script", r"onerror", r"(java|vb)script:", r"<svg", r"alert\([4-9]", r"onload", r"data:text")
+    for evil in (*running, "tracker"):
         assert not re.search(evil, shown), evil

@@ -13,7 +13,16 @@ from typing import Any
 import nbformat
 import pytest
 
-from fpgaclass.engine import NoJail, Outcome, find_jail
+from fpgaclass.engine import (
+    Master,
+    MasterCell,
+    NoJail,
+    Outcome,
+    UnreadableError,
+    find_jail,
+    read_cells,
+    restore,
+)
 from fpgaclass.engine.models import rebuild
 from fpgaclass.engine.names import imports
 from fpgaclass.engine.outputs import clean_output
@@ -142,8 +151,10 @@ def test_odd_outputs_leave_a_notebook_that_others_can_read(run: Run) -> None:
         [],
     ]
     cleaned = [one for one in map(clean_output, odd) if one]
-    assert cleaned[2]["data"] == {"application/json": {"a": [1]}}
-    assert cleaned[3]["data"] == {"text/plain": ["a", "b"]}
+    assert [one.get("data") for one in cleaned[:2]] == [
+        {"application/json": {"a": [1]}},
+        {"text/plain": ["a", "b"]},
+    ]
     cell = nbformat.v4.new_code_cell("", outputs=[nbformat.from_dict(one) for one in cleaned])
     nbformat.validate(nbformat.v4.new_notebook(cells=[cell]))
     head = json.dumps({"ok": True, "count": "x", "outputs": odd, "value": None, "#": []})
@@ -210,6 +221,26 @@ def test_memory_that_is_no_processs_own_counts(outcome_of: OutcomeOf, keep: str)
     quick = [("student", "pass")] * 3  # cells that end all the time do not hide it
     outcome = outcome_of(("student", hungry), ("student", "time.sleep(3)"), *quick, memory=300_000_000)
     assert "of memory were used" in outcome.gone
+
+
+def test_a_text_keeps_its_pictures_and_nothing_else() -> None:
+    """A person marks a plot that was pasted into an answer; a page with the student's HTML in it, nobody."""
+    bundle = {"plot.png": {"image/png": "iVBO", "text/html": "<b>"}, 'x"y': {"image/png": "AAAA"}}
+    attached = bundle | {"b": {"image/png": '" onerror="1'}, "c": 5, "d": {"image/svg+xml": "<svg>"}}
+    text = {"cell_type": "markdown", "metadata": {}, "source": "![](attachment:plot.png)", "id": "a"}
+    cell = MasterCell(
+        "markdown", "", "", "a", {"grade_id": "a", "grade": True, "solution": True, "points": 1}
+    )
+    given = {"cells": [text | {"attachments": attached}], "metadata": {}}
+    restored = restore(Master("lab", (cell,)), json.dumps(given))
+    assert restored.notebook["cells"][0]["attachments"] == {"plot.png": {"image/png": "iVBO"}}
+    nbformat.validate(nbformat.from_dict(restored.notebook))
+
+
+def test_a_notebook_of_millions_of_parts_is_refused_unread() -> None:
+    """Fifty megabytes of empty lists take a gigabyte of the grader's memory."""
+    with pytest.raises(UnreadableError, match="millions of parts"):
+        read_cells(b'{"cells": [' + b"[]," * 5_000_000 + b"[]]}")
 
 
 def test_modules_of_the_solution_are_the_authors_wherever_it_imports_them() -> None:

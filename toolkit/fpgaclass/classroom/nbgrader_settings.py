@@ -7,11 +7,6 @@ from typing import Any
 
 from fpgaclass.classroom.gradebook import gradebook_url
 
-_SAFE_TAGS = (
-    "a b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre span strong "
-    "sub summary sup table tbody td th thead tr ul"
-)
-
 
 def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None) -> None:
     """Fill in nbgrader's configuration for the instructor's side.
@@ -73,9 +68,15 @@ def _show_safely(c: Any) -> None:
 
     The formgrader is a page of the instructor's own server: a script in it could do all that they can.
     """
-    c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
-    c.SanitizeHTML.tags = _SAFE_TAGS.split()
+    c.HTMLExporter.preprocessors = [
+        "fpgaclass.classroom.safe_text.CleanOutputs",
+        "nbconvert.preprocessors.sanitize.SanitizeHTML",
+    ]
+    from fpgaclass.classroom.safe_text import SAFE_TAGS
+
+    c.SanitizeHTML.tags = list(SAFE_TAGS)
     c.SanitizeHTML.strip = True
+    c.TemplateExporter.filters = {"markdown2html": "fpgaclass.classroom.safe_text.markdown_to_html"}
     # A figure says itself twice, as an image and as HTML with its description: HTML is what is cleaned.
     c.NbConvertBase.display_data_priority = [
         "image/png",

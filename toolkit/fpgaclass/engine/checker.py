@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fpgaclass.engine.line import GoneError, Line, TooLongError, is_plain
+from fpgaclass.engine.outputs import clean_output
 from fpgaclass.engine.shell import CellShell, Recorder
 from fpgaclass.engine.wire import Wire
 
@@ -109,6 +110,8 @@ class Checker:
             except Exception as broken:  # whatever a submission did to get here costs it this cell
                 reason = f"the check could not be run to its end ({type(broken).__name__})"
                 done = {"ok": False, "outputs": [_not_run(reason)], "count": None, "seconds": 0.0}
+            # What the author's cells show may be a student's, too: an object says itself how it is shown.
+            done["outputs"] = [one for one in map(clean_output, done["outputs"]) if one]
             size = len(str(done["outputs"]))
             if size > left:
                 done["outputs"] = [one for one in done["outputs"] if one["output_type"] == "error"][:1]

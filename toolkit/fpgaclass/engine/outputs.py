@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _DEEPEST = 20
+_PICTURES = ("image/png", "image/jpeg")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
+_WORDS = re.compile(r"[^\"'<>&`=]{0,2000}\Z")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -19,7 +23,21 @@ def _fits(kind: str, part: Any) -> bool:
     """Tell whether nbformat allows this as data of a MIME type: text, or JSON where that says so."""
     if kind.endswith("json"):
         return _depth(part) <= _DEEPEST
+    if kind in _PICTURES:
+        return isinstance(part, str) and _BASE64.match(part) is not None
     return isinstance(part, str) or (isinstance(part, list) and all(isinstance(line, str) for line in part))
+
+
+def _about(metadata: Any, depth: int = 0) -> dict[str, Any]:
+    """Return what may be said about an output: widths and the like; pages take it into tags as it is."""
+    if not isinstance(metadata, dict) or depth > 2:
+        return {}
+    kept = {
+        key: _about(value, depth + 1) if isinstance(value, dict) else value
+        for key, value in metadata.items()
+        if isinstance(value, dict | int | float) or (isinstance(value, str) and _WORDS.match(value))
+    }
+    return {key: value for key, value in kept.items() if _WORDS.match(key)}
 
 
 def _depth(value: Any) -> int:
@@ -57,8 +75,10 @@ def clean_output(output: Any) -> dict[str, Any] | None:
         cleaned = {
             "output_type": kind,
             "data": {key: part for key, part in data.items() if _fits(key, part)},
-            "metadata": metadata if isinstance(metadata, dict) and _depth(metadata) <= _DEEPEST else {},
+            "metadata": _about(metadata),
         }
+        if not cleaned["data"]:
+            return None
         if kind == "execute_result":
             count = output.get("execution_count")
             cleaned["execution_count"] = count if type(count) is int else None

@@ -6,7 +6,6 @@ was released, and the list of cells to run, each with the side it belongs to.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ from typing import Any
 
 from fpgaclass.engine.job import Cell
 from fpgaclass.engine.names import bound_names, imported_modules, imports
-
-MOST_BYTES = 50_000_000
-"""A larger notebook is refused."""
+from fpgaclass.engine.reading import read_cells
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
@@ -103,47 +100,6 @@ class Restored:
     cells: tuple[Cell, ...]
     reserved: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-class UnreadableError(ValueError):
-    """What was submitted is no notebook; says why."""
-
-
-def read_cells(text: bytes | str) -> list[dict[str, Any]]:
-    """Return the cells of a notebook that somebody wrote, each with a kind, a text and metadata.
-
-    Raises:
-        UnreadableError: it is not a notebook.
-    """
-    if len(text) > MOST_BYTES:
-        raise UnreadableError(f"it has {len(text) / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} are allowed")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as trouble:
-        raise UnreadableError(str(trouble)[:120] or "nested too deeply") from trouble
-    if isinstance(data, dict) and isinstance(data.get("worksheets"), list):
-        data = {"cells": [c for w in data["worksheets"] if isinstance(w, dict) for c in w.get("cells") or []]}
-    cells = data.get("cells") if isinstance(data, dict) else None
-    if not isinstance(cells, list):
-        raise UnreadableError("it has no cells")
-    return [cell for cell in map(_plain_cell, cells) if cell]
-
-
-def _plain_cell(cell: Any) -> dict[str, Any] | None:
-    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
-        return None
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    metadata = cell.get("metadata")
-    grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    name = grading.get("grade_id") if isinstance(grading, dict) else None
-    return {
-        "kind": cell["cell_type"],
-        "source": source if isinstance(source, str) else "",
-        "id": cell["id"] if isinstance(cell.get("id"), str) else "",
-        "name": name if isinstance(name, str) else "",
-    }
 
 
 def restore(master: Master, text: bytes | str) -> Restored:
@@ -293,4 +249,6 @@ def _notebook_cell(
         made["metadata"] = {"nbgrader": dict(cell.grading)}
     if kind == "code":
         made |= {"execution_count": None, "outputs": []}
+    if kind == "markdown" and given and given["pictures"] and not (cell and cell.is_locked):
+        made["attachments"] = given["pictures"]
     return made

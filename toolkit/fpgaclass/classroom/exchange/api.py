@@ -19,7 +19,10 @@ from tornado.web import RequestHandler
 from fpgaclass.classroom.exchange.desk import Desk
 from fpgaclass.classroom.exchange.errors import RefusedError
 from fpgaclass.classroom.exchange.store import TIME, Receipt
-from fpgaclass.classroom.exchange.trees import Tree, decode_tree, encode_tree
+from fpgaclass.classroom.exchange.trees import MAX_FILES, Tree, decode_tree, encode_tree
+
+_MOST_PARTS = 5 * MAX_FILES
+"""Of a request: a hundred megabytes of empty lists take two gigabytes when they are read."""
 
 DeskOf = Callable[[str], Desk]
 """User -> the exchange as they may use it."""
@@ -81,8 +84,11 @@ class Handler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         Raises:
             RefusedError: there are none, or they are malformed.
         """
+        text = self.get_body_argument("files", "null") or "null"
+        if text.count("{") + text.count("[") > _MOST_PARTS:
+            raise RefusedError(413, f"more than {MAX_FILES} files")
         try:
-            return decode_tree(json.loads(self.get_body_argument("files", "null") or "null"))
+            return decode_tree(json.loads(text))
         except ValueError as trouble:
             raise RefusedError(400, "Files cannot be JSON decoded") from trouble
 

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpgaclass.course import proof_line
+from fpgaclass.engine.wire import count_parts
 
 State = Literal["untouched", "passed", "failing"]
 
 _MOST = 30_000_000
+_MOST_PARTS = 500_000
+"""Of a notebook: each look at the class reads everybody's."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def _graded(cells: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str,
 
 
 def _cells(notebook: bytes) -> list[dict[str, Any]]:
+    if count_parts(notebook) > _MOST_PARTS:
+        raise ValueError("not a notebook")
     cells: list[dict[str, Any]] = json.loads(notebook)["cells"]
     return cells
 
