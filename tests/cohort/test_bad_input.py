@@ -57,6 +57,18 @@ SPECS = {
         "(looked in: cohort spring27, price book of 2026-11-15). "
         "Next: fewer hours, smaller sizes, fewer cards; or a higher --max-cost",
     ),
+    "a key that is twice": (
+        ("hours: 40\n", "hours: 40\n  max_cost: 9\n  max_cost: 9000\n"),
+        "max_cost is twice; first on line 13 (looked in: {path}:14). Next: keep one of them",
+    ),
+    "a student that is twice": (
+        ("students: [ada, emmy, lise]", "students: [ada, emmy,\n  ada]"),
+        "ada is twice; first on line 5 (looked in: {path}:6). Next: mend this line of the roster",
+    ),
+    "a network of another kind": (
+        ("hours: 40\n", "hours: 40\n  local: {network: 'fd00::/64'}\n"),
+        "cohort.local.network: Expected 4 octets in 'fd00::', not 'fd00::/64' (looked in: {path}:13)",
+    ),
     "a door to everybody": (
         ("[131.154.0.0/16]", "[0.0.0.0/0]"),
         "cohort.ssh_from.0: the whole internet may not reach port 22; name your networks, not '0.0.0.0/0' "

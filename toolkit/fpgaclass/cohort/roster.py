@@ -7,7 +7,7 @@ import binascii
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,13 +125,21 @@ def public_key(text: str) -> str:
     return f"{kind} {data}"
 
 
-def students_of(logins: Iterable[str], where: str) -> tuple[Student, ...]:
+def students_of(logins: Sequence[str], where: str, lines: Sequence[int] = ()) -> tuple[Student, ...]:
     """Return students from bare logins, such as course.yaml's; checked as a roster is.
+
+    Args:
+        logins: of all of them.
+        where: the file's name, for messages.
+        lines: on which they are, if that is known.
 
     Raises:
         InvalidInputError: with every login that is wrong.
     """
-    return _checked(((0, {"login": login}) for login in logins), Path(where))
+    places = lines if len(lines) == len(logins) else [0] * len(logins)
+    return _checked(
+        ((line, {"login": login}) for line, login in zip(places, logins, strict=True)), Path(where)
+    )
 
 
 def _from_csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -77,6 +77,7 @@ class Local(Strict):
     @field_validator("network")
     @classmethod
     def _private(cls, text: str) -> str:
-        if not ipaddress.ip_network(text).is_private:
-            raise ValueError("a private network such as 10.66.0.0/24")
+        network = ipaddress.IPv4Network(text)  # its ValueError names the host bits or the mask
+        if not network.is_private or network.prefixlen > 27:
+            raise ValueError("a private network such as 10.66.0.0/24, with room for hosts")
         return text

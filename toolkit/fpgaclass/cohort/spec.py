@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import model_validator as _model_validator
 
@@ -190,6 +191,7 @@ class CohortFile(BaseModel):
         spec: the cohort.
         path: the file.
         students: the course's own students, for a cohort without roster.
+        lines: those of the file on which they are.
         timezone: of the times that people are shown, and of those that they give without one.
     """
 
@@ -197,6 +199,7 @@ class CohortFile(BaseModel):
     spec: CohortSpec
     path: Path
     students: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
     timezone: str = "UTC"
 
     def beside(self, name: str) -> Path:
@@ -224,8 +227,11 @@ def load_spec(path: Path | str) -> CohortFile:
         if path.name == "course.yaml":
             step = "add a cohort: part (docs/cohort.md has one to copy)"
             raise CourseError("the course has no cohort", where=str(path), next_step=step)
-        return CohortFile(spec=read_yaml(text, CohortSpec, where=str(path)), path=path.resolve())
+        alone = read_yaml(text, CohortSpec, where=str(path))
+        _refuse_twice(text, path)
+        return CohortFile(spec=alone, path=path.resolve())
     course = read_yaml(text, _CourseWithCohort, where=str(path))
+    _refuse_twice(text, path)
     spec = course.cohort
     if spec.cards.count and course.boards and spec.cards.board not in course.boards:
         raise InvalidInputError(
@@ -235,7 +241,38 @@ def load_spec(path: Path | str) -> CohortFile:
         )
     if spec.starts is not None and spec.starts.tzinfo is None:
         spec = spec.model_copy(update={"starts": spec.starts.replace(tzinfo=ZoneInfo(course.timezone))})
-    return CohortFile(spec=spec, path=path.resolve(), students=course.students, timezone=course.timezone)
+    return CohortFile(
+        spec=spec,
+        path=path.resolve(),
+        students=course.students,
+        lines=_lines_of_students(text),
+        timezone=course.timezone,
+    )
+
+
+def _refuse_twice(text: str, path: Path) -> None:
+    """Refuse a key that is twice at one place: YAML takes the last, and the price may be in the first."""
+    nodes = [yaml.compose(text, Loader=yaml.SafeLoader)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            nodes += [value for _, value in node.value]
+            lines: dict[str, int] = {}
+            for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if (first := lines.setdefault(str(key.value), line)) != line:
+                    what = f"{key.value} is twice; first on line {first}"
+                    raise CourseError(what, where=f"{path}:{line}", next_step="keep one of them")
+
+
+def _lines_of_students(text: str) -> tuple[int, ...]:
+    tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
+    listed = next((value for key, value in pairs if key.value == "students"), None)
+    entries = listed.value if isinstance(listed, yaml.SequenceNode) else []
+    return tuple(entry.start_mark.line + 1 for entry in entries)
 
 
 def card_names(spec: CohortSpec) -> list[str]:

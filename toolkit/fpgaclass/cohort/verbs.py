@@ -68,7 +68,7 @@ def students(file: CohortFile) -> tuple[Student, ...]:
     """
     if file.spec.roster:
         return read_roster(file.beside(file.spec.roster))
-    return students_of(file.students, str(file.path))
+    return students_of(file.students, str(file.path), file.lines)
 
 
 def plan(path: Path | str, *, max_cost: float | None = None) -> Plan:
