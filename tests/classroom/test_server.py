@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +22,7 @@ from fpgaclass.classroom import Classroom, server
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.core import ClassroomError, FpgaClassError, InvalidInputError, ToolMissingError
+from fpgaclass.course import Course
 
 pytestmark = pytest.mark.xdist_group("hub")
 
@@ -64,6 +68,55 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
     assert server.processes_of(classroom.layout) == []
     assert classroom.status().url is None
     assert classroom.down() is False
+
+
+def _log_in(url: str, name: str, password: str) -> httpx.Response:
+    with httpx.Client(follow_redirects=False, timeout=60) as web:
+        hidden = re.search(r'name="_xsrf" value="([^"]+)"', web.get(f"{url}/hub/login").text)
+        assert hidden
+        fields = {"_xsrf": hidden[1], "username": name, "password": password}
+        web.post(f"{url}/hub/login", data=fields)
+        return web.get(f"{url}/services/class/", follow_redirects=True)
+
+
+def test_a_course_and_people_join_a_class_that_is_up(
+    classroom: Classroom, port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A student who registers late, and a second course: nobody's server is stopped for them."""
+    first = classroom.course.path
+    shutil.copytree(first.parent, tmp_path / "late")
+    shutil.copytree(first.parent, tmp_path / "other")
+    changes = {
+        "late": (("[ada,", "[grace, ada,"),),
+        "other": (("tiny101", "other202"), ("[ada,", "[noether,")),
+    }
+    for name, words in changes.items():
+        text = (tmp_path / name / first.name).read_text()
+        for old, new in words:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / name / first.name).write_text(text)
+    url = str(classroom.up(port, foreground=False).url)
+    hub = server.find_running(classroom.layout)
+    for name, newcomer in (("late", "grace"), ("other", "noether")):
+        joining = Classroom(Course.load(tmp_path / name / first.name), classroom.layout.state)
+        assert joining.up(port, foreground=False).url == url
+        said = capfd.readouterr().err
+        password = next(line.split()[2] for line in said.splitlines() if newcomer in line.split())
+        page = _log_in(url, newcomer, password)
+        assert page.status_code == 200, page.text
+        assert newcomer in page.text
+    assert "other202 has joined the class that is up" in said
+    assert page.url.path == "/services/class/other202/"
+    assert server.find_running(classroom.layout) == hub, "the hub is the one that it was"
+    with sqlite3.connect(classroom.layout.hub / "jupyterhub.sqlite") as db:
+        found = "SELECT groups.name, users.name FROM user_group_map"
+        found += " JOIN groups ON groups.id = group_id JOIN users ON users.id = user_id"
+        groups = set(db.execute(found))
+        roles = {name for (name,) in db.execute("SELECT name FROM roles")}
+    assert {("nbgrader-tiny101", "grace"), ("nbgrader-other202", "noether")} <= groups
+    assert ("nbgrader-tiny101", "noether") not in groups
+    assert {"instructor-of-tiny101", "instructor-of-other202", "member", "user", "server"} <= roles
 
 
 def test_a_class_that_was_put_in_the_background_ends_as_soon(classroom: Classroom, port: int) -> None:

@@ -52,8 +52,22 @@ class Person:
             if str(page.url).startswith(f"{self.base}/lab"):
                 return page
             time.sleep(0.3)
-            page = self.web.get(f"{self.base}/lab")
+            page = self.web.get(f"{self.base}/")
         raise AssertionError(f"no server for {self.name} within two minutes: {page.url} {page.text[:500]}")
+
+    def stop_server(self) -> None:
+        """Press *Stop My Server* in the hub's control panel, and wait until it has ended."""
+        page = self.web.get(f"{self.url}/hub/home").text
+        found = re.search(r'xsrf_token: "([^"]+)"', page)
+        assert found
+        words = {"X-XSRFToken": found[1], "Referer": f"{self.url}/hub/home"}
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            done = self.web.delete(f"{self.url}/hub/api/users/{self.name}/server", headers=words)
+            if done.status_code == 204:
+                return
+            time.sleep(0.3)
+        raise AssertionError(f"the server of {self.name} does not end: {done.status_code} {done.text[:300]}")
 
     def call(self, method: str, path: str, **fields: Any) -> Any:
         """Send a request to the own server, with its cookie and the token against forged requests."""

@@ -22,6 +22,7 @@ from fpgaclass.course import Course
 PICTURES = os.environ.get("FPGACLASS_PICTURES")
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+MENU = ".lm-MenuBar-itemLabel >> text=Nbgrader"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 pytestmark = [
@@ -105,7 +106,7 @@ def page_of() -> Iterator[Any]:
             page.fill("#username_input", name)
             page.fill("#password_input", password)
             page.click("#login_submit")
-            page.wait_for_selector("text=Nbgrader")
+            page.wait_for_selector(MENU)
             return page
 
         open_page.witnesses = []  # type: ignore[attr-defined]
@@ -204,7 +205,7 @@ def _hand_in(operator: Any, lab: str, students: tuple[str, ...], teacher: str) -
 
 def _menu(page: Any) -> list[str]:
     """Open the menu Nbgrader and return its entries."""
-    page.click("text=Nbgrader")
+    page.click(MENU)
     page.wait_for_selector(".lm-Menu-item")
     entries = sorted(text.strip() for text in page.locator(".lm-Menu-itemLabel").all_inner_texts())
     page.keyboard.press("Escape")
@@ -213,8 +214,8 @@ def _menu(page: Any) -> list[str]:
 
 def _fetch_and_open(page: Any, lab: str) -> None:
     """Fetch the lab from the assignment list, open it and run it to the first task."""
-    page.click("text=Nbgrader")
-    page.click("text=Assignment List")
+    page.click(MENU)
+    page.click(".lm-Menu-itemLabel >> text=Assignment List")
     page.click("button:has-text('Fetch')")
     page.wait_for_selector("button:has-text('Submit')")
     # From the list, as people do: a notebook's address, opened while JupyterLab brings back its last screen,
@@ -246,7 +247,7 @@ def _scroll_to_figure(page: Any) -> None:
 
 def _open_formgrader(page: Any) -> Any:
     """Open the formgrader from the menu and return its frame, which must have something in it."""
-    page.click("text=Nbgrader")
+    page.click(MENU)
     page.click(".lm-Menu-itemLabel:text-is('Formgrader')")
     page.frame_locator("iframe").locator("text=Manage Assignments").first.wait_for()
     return next(frame for frame in page.frames if "formgrader" in frame.url)

@@ -11,9 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from fpgaclass.classroom import Classroom
-from fpgaclass.course import Course
-
 LAB = "01_square"
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.proof, pytest.mark.xdist_group("hub")]
@@ -53,19 +50,26 @@ def _token(instructor: Any) -> str:
 def test_two_courses_share_people_and_nothing_else(
     tiny_course: Path, other_course: Path, operators: Callable[..., Any], person: type[Any]
 ) -> None:
-    """What is handed in to one is read by its instructor, and by nobody of the other."""
+    """The second joins while somebody works; what is handed in to one is read by nobody of the other."""
     first, second = operators(tiny_course), operators(other_course)
-    Classroom(Course.load(tiny_course), first.state).prepare()
-    up = second.does("up", port=second.port, foreground=False)
+    up = first.does("up", port=first.port, foreground=False)
     try:
+        words = dict(line.split() for line in (first.state / "logins.txt").read_text().splitlines())
+        ada = person(up["url"], "ada", words["ada"])
+        ada.log_in()
+        ada.start_server()
+        assert ada.call("GET", "/courses")["value"] == ["tiny101"]
+        began = ada.call("GET", "/api/status")["started"]
+        assert second.does("up", port=second.port, foreground=False)["url"] == up["url"]
+        assert "other202 has joined the class that is up" in second.said
+        assert ada.call("GET", "/api/status")["started"] == began, "her server is the one that it was"
+        ada.stop_server()
         words = dict(
             line.split() for line in (first.state / "logins.txt").read_text().splitlines() if line.strip()
         )
         assert set(words) == {
             *("teacher", "noether", "ada", "emmy", "hedy", "ida", "lise", "vera", "grace"),
         }
-        ada = person(up["url"], "ada", words["ada"])
-        ada.log_in()
         ada.start_server()
         listed = ada.call("GET", "/courses")["value"]
         assert listed == ["other202", "tiny101"]
@@ -107,5 +111,5 @@ def test_two_courses_share_people_and_nothing_else(
         assert first.does("status")["submissions"] == {LAB: 0}
     finally:
         second.does("down")
-    assert first.does("up", port=first.port, foreground=False)["url"], "whichever is brought up"
-    first.does("down")
+    assert second.does("up", port=second.port, foreground=False)["url"], "whichever is brought up"
+    second.does("down")

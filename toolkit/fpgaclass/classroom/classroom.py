@@ -7,11 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgaclass.classroom import server
+from fpgaclass.classroom import joining, server
 from fpgaclass.classroom.coursework import Coursework
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.hosted import Hosted, check_hosted, ensure_hosted
+from fpgaclass.classroom.hosted import Hosted, ensure_hosted
 from fpgaclass.classroom.layout import LOCK, ensure_state, locked
 from fpgaclass.classroom.limits import find_limiter
 from fpgaclass.classroom.oidc import find_provider
@@ -72,7 +72,8 @@ class Classroom(Coursework):
         """Bring the class up: logins, labs released, hub started; what is there already is kept.
 
         Courses brought up with the same state directory share one hub: people have one login and one home,
-        and all its courses come with whichever is brought up.
+        and all its courses come with whichever is brought up. A hub that is up takes in a course, and people
+        who are new in one, without stopping anybody's server.
 
         Args:
             port: where people log in, on 127.0.0.1.
@@ -89,11 +90,7 @@ class Classroom(Coursework):
         check_packages()
         running = server.find_running(self.layout)
         if running:
-            check_hosted(self.layout, running.url)
-            say(f"The class {self.course.course_id} is up already: {running.url}")
-            if not running.url.endswith(f":{port}"):
-                say("It stays on that port; to move it, take the class down first.")
-            self._print_logins(self._ensure_roster())
+            self._join(running.url, port)
             return self.status()
         provider = find_provider(self.course.login) if self.course.login else None
         server.check_port(port)  # before anything is made: a taken port leaves nothing behind
@@ -116,6 +113,26 @@ class Classroom(Coursework):
         if foreground:
             self._stay(process)
         return self.status()
+
+    def _join(self, url: str, port: int) -> None:
+        """Have the hub that is up take in the course, if it is new, and who is new in it."""
+        with locked(self.layout.state / LOCK, "bringing this class up"):
+            before = joining.wanted(self.layout)
+            new = self.course.course_id not in before["courses"]
+            logins = self.prepare() if new else self._ensure_roster()
+            if joining.wanted(self.layout) != before:
+                with stage("tell the hub", "JupyterHub"):
+                    joining.wait_until_joined(self.layout)
+        if new:
+            say(f"\n{self.course.course_id} has joined the class that is up: {url}")
+            say("Nobody's server was stopped: who has one finds this course in it once they start it anew.")
+            if self.course.cohort:
+                say(f"The page of its cards comes with the next `{command('down')}` and up.")
+        else:
+            say(f"The class {self.course.course_id} is up already: {url}")
+        if not url.endswith(f":{port}"):
+            say("It stays on that port; to move it, take the class down first.")
+        self._print_logins(logins)
 
     def prepare(self) -> tuple[Login, ...]:
         """Make what is missing of the class, all but the hub: folders, logins, released labs.

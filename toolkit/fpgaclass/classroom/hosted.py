@@ -1,6 +1,6 @@
 """The courses of one hub: each has its own gradebook, labs and instructors; people and homes are shared.
 
-A course joins the hub whose state directory it is brought up with, and is served from its next start on.
+A course joins the hub whose state directory it is brought up with (`fpgaclass.classroom.joining`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, read_json, write_json
 from fpgaclass.classroom.roster import load_everybody
-from fpgaclass.core import ClassroomError
 from fpgaclass.course import Course
 
 
@@ -52,19 +50,6 @@ def ensure_hosted(state: Path, course: Hosted) -> tuple[Hosted, ...]:
     known = {one.course_id: one for one in hosted(state)} | {course.course_id: course}
     write_json(Layout(state, "", "").courses, [asdict(one) for one in known.values()])
     return tuple(known.values())
-
-
-def check_hosted(layout: Layout, url: str) -> None:
-    """Check that a hub that is up serves a course.
-
-    Raises:
-        ClassroomError: it was started before the course joined it.
-    """
-    names = [course.course_id for course in hosted(layout.state)]
-    if layout.course_id not in names:
-        text = f"the hub of {', '.join(names)} is up, and {layout.course_id} can only join it as it starts"
-        step = f"{command('down')}, then up again (everybody's work is kept; servers are stopped)"
-        raise ClassroomError(text, where=url, next_step=step)
 
 
 def roles_of(state: Path, user: str) -> Mapping[str, str]:

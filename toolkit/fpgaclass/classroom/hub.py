@@ -24,6 +24,9 @@ from fpgaclass.engine.sandbox import find_jail
 from fpgaclass.engine.system import leave_session_keyring
 
 _SERVICE_NEEDS = (DATABASE_VARIABLE, URL_VARIABLE, *PASSED_ON)
+MEMBER, INSTRUCTOR_OF = "member", "instructor-of-"
+"""The hub's roles of people: of all, and of the instructors of a course."""
+_USE_CLASS = "access:services!service=class"
 SETTINGS_VARIABLE = "FPGACLASS_HUB_SETTINGS"
 """The environment variable that holds the settings, as JSON."""
 
@@ -69,8 +72,6 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     if settings.parent:
         _end_with(settings.parent)
     leave_session_keyring()  # of whoever brings the class up: tickets and keys that no seat is to have
-    users, courses = load_everybody(layout), hosted(layout.state)
-    everybody = [user.name for user in users]
     hub = layout.hub
 
     c.JupyterHub.bind_url = f"http://127.0.0.1:{settings.port}"
@@ -78,7 +79,8 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     c.JupyterHub.db_url = f"sqlite:///{hub / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.cleanup_servers = True
-    c.JupyterHub.template_vars = {"announcement_login": " · ".join(course.title for course in courses)}
+    c.JupyterHub.load_roles = []
+    configure_people(c, layout)
 
     keys = hub / "passes.key"
     passes.configure(c, keys)
@@ -92,7 +94,6 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     else:
         c.JupyterHub.authenticator_class = RosterAuthenticator
         c.RosterAuthenticator.layout = layout
-    c.Authenticator.allowed_users = set(everybody)
     c.Authenticator.delete_invalid_users = True
 
     c.JupyterHub.spawner_class = ClassSpawner
@@ -103,18 +104,11 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     ClassSpawner.doors = Doors(hub / "doors", settings.port, settings.internet)
     c.ClassSpawner.interrupt_timeout = 5
     c.ClassSpawner.term_timeout = 5
-    c.Spawner.default_url = "/lab"
     c.Spawner.start_timeout = 600  # a turn may be long in coming when everybody logs in at once
     c.Spawner.http_timeout = 180
     c.Spawner.environment = {CLASS_VARIABLE: str(layout.state)}
 
-    use_class = "access:services!service=class"
-    c.JupyterHub.load_roles = [{"name": "member", "users": everybody, "scopes": [use_class]}]
-    c.JupyterHub.load_groups = {}
-    for course in courses:
-        _add_course(c, course, users)
-    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", use_class]
-    service = {"state": str(layout.state), "courses": [asdict(course) for course in courses]}
+    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", _USE_CLASS]
     c.JupyterHub.services = [
         {
             "name": "class",
@@ -122,7 +116,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
             "command": [sys.executable, "-m", "fpgaclass.classroom.service"],
             "environment": {
                 CLASS_VARIABLE: str(layout.state),
-                "FPGACLASS_SERVICE": json.dumps(service),
+                "FPGACLASS_SERVICE": service_words(layout),
                 **{name: os.environ[name] for name in _SERVICE_NEEDS if name in os.environ},
             },
             "oauth_no_confirm": True,
@@ -142,6 +136,24 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
         importlib.import_module(module).configure(c, argument)
 
 
+def configure_people(c: Any, layout: Layout) -> None:
+    """Fill in who may log in, and what they may do in which course: what changes while the hub runs."""
+    users, courses = load_everybody(layout), hosted(layout.state)
+    everybody = [user.name for user in users]
+    c.JupyterHub.template_vars = {"announcement_login": " · ".join(course.title for course in courses)}
+    c.Authenticator.allowed_users = set(everybody)
+    c.JupyterHub.load_roles.append({"name": MEMBER, "users": everybody, "scopes": [_USE_CLASS]})
+    c.JupyterHub.load_groups = {}
+    for course in courses:
+        _add_course(c, course, users)
+
+
+def service_words(layout: Layout) -> str:
+    """Return what the class's service is told as it starts (JSON)."""
+    courses = [asdict(course) for course in hosted(layout.state)]
+    return json.dumps({"state": str(layout.state), "courses": courses})
+
+
 def _add_course(c: Any, course: Hosted, users: tuple[User, ...]) -> None:
     """Add a course's groups, as nbgrader names them, and what its instructors may see and stop: its people's.
 
@@ -158,7 +170,7 @@ def _add_course(c: Any, course: Hosted, users: tuple[User, ...]) -> None:
     see_and_stop = ("list:users", "read:users:activity", "read:servers", "servers")
     scopes = ["admin-ui", *(f"{scope}!group={group}" for scope in see_and_stop for group in of)]
     instructors = of[f"formgrade-{course.course_id}"]
-    name = f"instructor-of-{course.course_id.lower()}"
+    name = f"{INSTRUCTOR_OF}{course.course_id.lower()}"
     c.JupyterHub.load_roles.append({"name": name, "users": instructors, "scopes": scopes})
 
 

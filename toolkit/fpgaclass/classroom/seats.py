@@ -18,6 +18,9 @@ SEAT_VARIABLE = "FPGACLASS_SEAT"
 CARD_VARIABLES = ("FPGACLASS_CARD_LOCKS", "FPGACLASS_CARD_WAIT")
 """How the machine's cards are shared: a folder of locks, which seats need to reach, and how long to wait."""
 
+WELCOME = "START_HERE.md"
+"""The page in every home that says where the work is."""
+
 
 def person_of(user: User) -> Person:
     """Return who a user's server runs as: the instructor stays root where root runs the class."""
@@ -56,7 +59,7 @@ def jailed_command(
     return jail.command(words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp")
 
 
-_WELCOME = {
+_WELCOMES = {
     "student": """# Start here
 
 1. In the menu, **Nbgrader > Assignment List**: *Fetch* a lab. Its folder appears on the left.
@@ -66,7 +69,7 @@ _WELCOME = {
    counts.
 
 When it has been graded, *Fetch Feedback* is in the same list. Your marks, what is due when, and a receipt of
-each submission are at [/services/class/](/services/class/).
+each submission are on [your page of the class](/services/class/).
 """,
     "instructor": """# Start here
 
@@ -104,12 +107,12 @@ def ensure_seat(layout: Layout, jail: Jail | NoJail, user: User, *, fresh: bool 
 
 
 def _ensure_welcome(home: Path, role: str, uid: int) -> None:
-    """Leave a page in a home that says where the work is: JupyterLab's first screen says nothing of it."""
+    """Leave the page in a home: JupyterLab's own first screen says nothing of a class."""
     # The home may be in use, and a link put there just now must not lead anywhere.
     with suppress(FileExistsError):
-        new = os.open(home / "START_HERE.md", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        new = os.open(home / WELCOME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         with os.fdopen(new, "w") as page:
-            page.write(_WELCOME[role])
+            page.write(_WELCOMES[role])
             os.fchown(new, uid, uid)
 
 

@@ -17,7 +17,7 @@ from traitlets import Any as AnyTrait
 
 from fpgaclass.classroom.limits import Limits, of_instructor
 from fpgaclass.classroom.roster import User, load_everybody
-from fpgaclass.classroom.seats import CARD_VARIABLES, SEAT_VARIABLE, ensure_seat, jailed_command
+from fpgaclass.classroom.seats import CARD_VARIABLES, SEAT_VARIABLE, WELCOME, ensure_seat, jailed_command
 from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import Doors, Ways
@@ -87,7 +87,10 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
                 self.port = self.ways.port
             server = self.ways.command if self.ways else [sys.executable, "-m", "jupyterhub.singleuser"]
             self.cmd = jailed_command(self.layout, self.jail, user, server, self.ways)
-            with (seat / "server.log").open("ab") as output:
+            log = seat / "server.log"
+            # Who comes for the first time is told where the work is; later, what they had open is.
+            self.default_url = "/lab" if log.exists() else f"/lab/tree/{WELCOME}"
+            with log.open("ab") as output:
                 self.popen_kwargs = {
                     "cwd": self.layout.home(user.name),
                     "stdin": subprocess.DEVNULL,

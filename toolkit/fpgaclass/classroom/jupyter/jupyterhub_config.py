@@ -1,5 +1,6 @@
 """What `python -m jupyterhub` reads; `fpgaclass.classroom.server` starts it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from fpgaclass.classroom.bytecode import ensure_compiled
 from fpgaclass.classroom.hub import SETTINGS_VARIABLE, HubSettings, configure
+from fpgaclass.classroom.joining import follow
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.limits import Limits, raise_open_files
 from fpgaclass.classroom.oidc import Provider
@@ -36,3 +38,4 @@ layout = Layout(Path(settings.pop("state")), "", "")
 settings["limits"] = Limits(**settings["limits"])
 settings["provider"] = Provider(**settings["provider"]) if settings["provider"] else None
 configure(get_config(), layout, HubSettings(**settings))  # type: ignore[name-defined]  # noqa: F821
+following = asyncio.get_running_loop().create_task(follow(layout))
