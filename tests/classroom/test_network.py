@@ -18,7 +18,7 @@ from fpgaclass.classroom import relay
 from fpgaclass.classroom.internet import Gate
 from fpgaclass.classroom.limits import Limiter, Limits, find_limiter, of_instructor
 from fpgaclass.classroom.turns import Turns
-from fpgaclass.classroom.ways import Doors
+from fpgaclass.classroom.ways import MOST_AT_ONCE, Doors
 from fpgaclass.engine.sandbox import Jail, Person, find_jail
 
 
@@ -148,8 +148,34 @@ def reach(family, where):
 print(reach(socket.AF_INET, ("127.0.0.1", int(sys.argv[1]))))
 print(reach(socket.AF_UNIX, "\\0" + sys.argv[2]))
 print(reach(socket.AF_INET, ("192.0.2.1", 80)))
-print(reach(socket.AF_UNIX, "/run/class/hub.sock"))
+print(reach(socket.AF_UNIX, "/run/class/hub-ada.sock"))
 """
+
+
+def test_a_seat_cannot_use_up_the_class(tmp_path: Path) -> None:
+    """All seats' connections go through the hub, which may have so many files open and no more."""
+
+    async def go() -> tuple[int, bytes, bytes]:
+        async with await asyncio.start_server(_echo, "127.0.0.1", 0) as hub:
+            doors = Doors(tmp_path / "doors", hub.sockets[0].getsockname()[1])
+            greedy, other = await doors.open_ways("mallory"), await doors.open_ways("ada")
+            connect = [relay.to_unix(ways.doors[doors.hub_port]) for ways in (greedy, other)]
+            held = [await connect[0]() for _ in range(2 * MOST_AT_ONCE)]
+            for _ in range(100):
+                refused = sum(reader.at_eof() or reader.exception() is not None for reader, _ in held)
+                if refused >= MOST_AT_ONCE:
+                    break
+                await asyncio.sleep(0.05)
+            answer = await _ask(*await connect[1](), b"there?")
+            for _, writer in held:
+                writer.transport.abort()
+            await asyncio.sleep(0.2)
+            again = await _ask(*await connect[0](), b"me, too?")
+            greedy.close()
+            other.close()
+            return refused, answer, again
+
+    assert asyncio.run(go()) == (MOST_AT_ONCE, b"there?", b"me, too?")
 
 
 def test_a_jail_reaches_its_door_and_nothing_else(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ BACKLOG = 1024
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
+Take = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Connect) -> None:
@@ -72,6 +73,24 @@ async def listen_unix(listener: socket.socket, connect: Connect) -> asyncio.Serv
     """Take connections from a Unix socket that listens, and carry each to where ``connect`` leads."""
     take = lambda r, w: carry(r, w, connect)  # noqa: E731
     return await asyncio.start_unix_server(take, sock=listener, backlog=BACKLOG)
+
+
+def at_most(many: int, take: Take) -> Take:
+    """Return what serves connections as ``take`` does, and closes those beyond so many at a time."""
+    now = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal now
+        if now >= many:
+            writer.transport.abort()
+            return
+        now += 1
+        try:
+            await take(reader, writer)
+        finally:
+            now -= 1
+
+    return serve
 
 
 def to_tcp(port: int, *, patience: float = 0.0) -> Connect:

@@ -15,6 +15,8 @@ from fpgaclass.engine.sandbox import Mount
 
 _INSIDE = "/run/class"
 _WEB_PORT = 3128
+MOST_AT_ONCE = 200
+"""Connections of a seat to the hub: its server and its pages of the exchange need a handful."""
 
 
 @dataclass
@@ -26,14 +28,14 @@ class Ways:
         hub_port: where the seat finds the hub: the public port of the class, on the seat's own loopback.
         entrance: the Unix socket that the seat takes connections from.
         doors: port inside -> the socket outside that it leads to.
-        server: what listens on the machine's loopback for the seat.
+        servers: what listens for the seat: on the machine's loopback, and behind each door.
     """
 
     port: int
     hub_port: int
     entrance: socket.socket
     doors: dict[int, Path]
-    server: asyncio.Server = field(repr=False)
+    servers: tuple[asyncio.Server, ...] = field(repr=False)
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -60,7 +62,8 @@ class Ways:
 
     def close(self) -> None:
         """Close what the hub holds of it."""
-        self.server.close()
+        for server in self.servers:
+            server.close()
         self.entrance.close()
 
 
@@ -75,28 +78,27 @@ class Doors:
 
     def __init__(self, folder: Path, hub_port: int, internet: tuple[str, ...] = ()) -> None:
         self.folder, self.hub_port, self.internet = folder, hub_port, internet
-        self._open: list[asyncio.Server] = []
-        self._lock = asyncio.Lock()
 
     async def open_ways(self, name: str) -> Ways:
-        """Open the ways of one seat; the caller closes them when its server has ended."""
-        async with self._lock:
-            if not self._open:
-                await self._listen()
+        """Open the ways of one seat; the caller closes them when its server has ended.
+
+        Through a door whoever is inside is where any browser is, with `MOST_AT_ONCE` connections at a time:
+        all seats' go through one process, which may have so many files open.
+        """
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self.folder / f"in-{name}.sock"
         entrance = relay.bind_unix(path, 0o600)
-        server = await relay.listen_tcp(0, relay.to_unix(path))
-        port = int(server.sockets[0].getsockname()[1])
-        doors = {self.hub_port: self.folder / "hub.sock"}
+        way_in = await relay.listen_tcp(0, relay.to_unix(path))
+        to_hub = relay.to_tcp(self.hub_port)
+        doors = {self.hub_port: self.folder / f"hub-{name}.sock"}
+        take: dict[int, relay.Take] = {self.hub_port: lambda r, w: relay.carry(r, w, to_hub)}
         if self.internet:
-            doors[_WEB_PORT] = self.folder / "web.sock"
-        return Ways(port, self.hub_port, entrance, doors, server)
-
-    async def _listen(self) -> None:
-        """Open what all seats share: anyone inside may connect, and is then where any browser is."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        hub = relay.bind_unix(self.folder / "hub.sock", 0o666)
-        self._open.append(await relay.listen_unix(hub, relay.to_tcp(self.hub_port)))
-        if self.internet:
-            web = relay.bind_unix(self.folder / "web.sock", 0o666)
-            self._open.append(await asyncio.start_unix_server(Gate(self.internet).serve, sock=web))
+            doors[_WEB_PORT] = self.folder / f"web-{name}.sock"
+            take[_WEB_PORT] = Gate(self.internet).serve
+        servers = [way_in]
+        for port, door in doors.items():
+            serve = relay.at_most(MOST_AT_ONCE, take[port])
+            listener = relay.bind_unix(door, 0o666)
+            servers.append(await asyncio.start_unix_server(serve, sock=listener, backlog=relay.BACKLOG))
+        port = int(way_in.sockets[0].getsockname()[1])
+        return Ways(port, self.hub_port, entrance, doors, tuple(servers))
