@@ -24,6 +24,7 @@ from fpgaclass.cohort.verbs import Status
 if TYPE_CHECKING:
     from fpgaclass.cohort.providers.aws.images import CardImage
 
+_SENTENCES = ("note", "why", "why not", "how to connect", "what")
 _COLOURS = {
     **dict.fromkeys(("ready", "active", "available", "well"), "green"),
     **dict.fromkeys(("pending", "created", "intent", "planned", "leaving", "booked", "waiting"), "yellow"),
@@ -60,7 +61,8 @@ def status_table(found: Status, timezone: str = "UTC") -> RenderableType:
         thing = there.get(row.key)
         seen = thing.status if thing else "missing" if row.key in found.missing else "-"
         address = row.address or (thing.address if thing else "")
-        table.add_row(row.key, _state(row.state), _state(seen), row.size, row.zone, address, row.error)
+        said = row.error or (str(thing.trouble) if thing and thing.trouble else "")
+        table.add_row(row.key, _state(row.state), _state(seen), row.size, row.zone, address, said)
     for key in found.unknown:
         thing = there[key]
         table.add_row(key, _state("unknown"), _state(thing.status), thing.size, thing.zone, thing.address)
@@ -75,6 +77,9 @@ def status_table(found: Status, timezone: str = "UTC") -> RenderableType:
     lines: list[RenderableType] = [Text(head, style="bold"), table]
     if found.missing:
         lines.append(Text(f"missing: {', '.join(found.missing)}; apply makes them anew", style="red"))
+    for status, remedy in (("failed", "apply makes it anew"), ("stopped", "start it at the provider's")):
+        if keys := [key for key, thing in there.items() if thing.status == status]:
+            lines.append(Text(f"{status}: {', '.join(keys)}; {remedy}", style="red"))
     if found.unknown:
         lines.append(Text(f"unknown to this state: {', '.join(found.unknown)}", style="yellow"))
     return Group(*lines)
@@ -186,16 +191,22 @@ class _Table(Table):
         super().add_row(*(Text(printable(c)) if isinstance(c, str) else c for c in cells), **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        self.columns = [
-            column for column in self.columns if not self.row_count or any(map(str, column.cells))
-        ]
-        yield from super().__rich_console__(console, options)
+        kept = [column for column in self.columns if not self.row_count or any(map(str, column.cells))]
+        shown = Table(box=None, pad_edge=False)
+        for column in kept:
+            shown.add_column(
+                column.header, justify=column.justify, overflow=column.overflow, no_wrap=column.no_wrap
+            )
+        for cells in zip(*(column.cells for column in kept), strict=True):
+            shown.add_row(*cells)
+        yield shown
 
 
 def _table(*columns: str) -> Table:
     table = _Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # Where it is tight, sentences are broken, and not addresses.
+        table.add_column(column, overflow="fold", no_wrap=column not in _SENTENCES)
     return table
 
 
