@@ -193,7 +193,18 @@ def test_the_desk_of_a_notebook_is_the_desk_beside_the_state(hub: Hub) -> None:
         room.HubDesk(f"{hub.url}/services/seats/", "wrong").seat()
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"slots": "many"}', b'{"slots": 1, "at": "soon"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"slots": "many"}',
+        b'{"slots": 1, "at": "soon"}',
+        b'{"slots": 1e999}',
+        b"[" * 30_000 + b"]" * 30_000,
+    ],
+    ids=["empty", "list", "many", "soon", "endless", "deep"],
+)
 def test_nonsense_is_refused(hub: Hub, body: bytes) -> None:
     """Students' code is hostile: it may send anything, and must break nothing."""
     desk = hub.desk("ada")

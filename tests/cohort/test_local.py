@@ -83,6 +83,29 @@ def test_a_killed_host_is_made_anew(cohort: Callable[[int, int], Path]) -> None:
 
 
 @pytest.mark.proof
+def test_a_student_s_links_lead_root_nowhere(cohort: Callable[[int, int], Path]) -> None:
+    """On a card's node that is shared, ``~/.ssh`` as a link to root's would make its owner root."""
+    pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
+    path = cohort(1, 0)
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
+    (path.parent / "roster.csv").write_text(f"login,public_key\nstudent0,{key} me@laptop\n")
+    address = verbs.apply(path, timeout_s=60).rows[0].address
+    assert not setup.configure(path).failed
+    assert _ssh(path, address, "cat /home/student0/.ssh/authorized_keys") == key
+    assert _ssh(path, address, "stat -c '%U %a' /home/student0/.ssh /home/student0/.ssh/*").split() == [
+        "student0",
+        "700",
+        "student0",
+        "600",
+    ]
+    assert sum(host.changed for host in setup.configure(path).hosts) == 0
+    before = _ssh(path, address, "stat -c '%U %a' /root/.ssh; cat /root/.ssh/authorized_keys")
+    _ssh(path, address, "cd /home/student0 && rm -r .ssh && ln -s /root/.ssh .ssh")
+    assert setup.configure(path).failed, "and it is told"
+    assert _ssh(path, address, "stat -c '%U %a' /root/.ssh; cat /root/.ssh/authorized_keys") == before
+
+
+@pytest.mark.proof
 def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -> None:
     """The whole way: Ansible to the end, a second run changes nothing, a dead host is named, a gate."""
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
@@ -114,10 +137,14 @@ def test_ten_hosts_from_nothing_to_nothing(cohort: Callable[[int, int], Path]) -
     book.ensure_cards(["card/0", "card/1"])
     lease = book.book("student0")
     node = next(r.address for r in verbs.status(path).rows if r.key == "card/0")
-    _ssh(path, node, "install -o student0 -g students -m 600 /dev/null /tmp/left")
+    _ssh(path, node, "for x in /tmp /var/tmp; do install -o student0 -g students /dev/null $x/left; done")
+    _ssh(
+        path, node, "runuser -u student0 -- sh -c 'while :; do sleep 9 & sleep 0.01; done' > /dev/null 2>&1 &"
+    )
     begun = hand_over(book, lease.identity, setup.card_gate(hosts), student="student0")  # type: ignore[union-attr]
     assert begun.card == "card/0"
-    assert _ssh(path, node, "ls /tmp/left 2>/dev/null || echo gone") == "gone", "reset between students"
+    assert _ssh(path, node, "ls /tmp/left /var/tmp/left 2>/dev/null || echo gone") == "gone"
+    assert _ssh(path, node, "ps -o stat= -u student0 | grep -v ^Z || echo gone") == "gone"
 
     _ssh(path, node, "rm /etc/fpgaclass/expires")  # what the health check of a virtual card looks at
     book.release(begun.identity)

@@ -71,6 +71,10 @@ def test_a_card_without_its_node_is_given_to_nobody(course: Path) -> None:
     assert "card/1 is out of use: its node is not up" in _text(
         room.leases_table(book.bookings(), book.queue(), "UTC", cards=book.cards())
     )
+    with pytest.raises(room.LeaseError, match=r"there is no card card/9.*one of: card/0, card/1"):
+        book.set_health("card/9", True)
+    with pytest.raises(room.LeaseError, match="at most a year"):
+        book.block("card/0", when, when + timedelta(days=10**6), note="a slip of the pen")
     cloud.capacity = {}
     room.apply(course, provider=MemoryProvider(cloud))
     assert isinstance(book.book("emmy", at=when), room.Lease)

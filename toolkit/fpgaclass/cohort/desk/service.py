@@ -225,7 +225,7 @@ class _LeasesApi(_Api):
             asked = json.loads(self.request.body)
             slots, at = int(asked["slots"]), asked.get("at")
             when = datetime.fromisoformat(at) if at else None
-        except (ValueError, KeyError, TypeError, AttributeError) as odd:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as odd:
             raise web.HTTPError(400) from odd
         self.answer(await self.work(lambda desk: desk.book(slots, at=when)), Turn)
 

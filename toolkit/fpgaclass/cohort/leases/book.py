@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from fpgaclass.cohort.errors import LeaseError
 from fpgaclass.cohort.leases.ledger import (
@@ -18,6 +19,10 @@ from fpgaclass.cohort.leases.ledger import (
     Waiting,
 )
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_LONGEST_BLOCK = timedelta(days=366)
 NO_NODE = "its node is not up"
 
 
@@ -185,10 +190,14 @@ class LeaseBook(Ledger):
 
         first, last = self._slot(begins), self._slot(ends - timedelta(microseconds=1))
         if last < first or last < self._slot(self._clock()):
-            raise LeaseError("a block needs a time that is not over", next_step="give begin and end, UTC")
+            step = "give a begin, and an end after it"
+            raise LeaseError("a block needs a time that is not over", next_step=step)
+        if ends - begins > _LONGEST_BLOCK:
+            raise LeaseError(
+                "a block lasts at most a year", next_step="fpgaclass lease health takes a card out"
+            )
         with self._turn() as connection:
-            if card not in {row.name for row in self._cards(connection)}:
-                raise LeaseError(f"there is no card {card}", next_step="fpgaclass lease list")
+            self._require_card(connection, card)
             here = (slots.c.cohort == self.cohort) & (slots.c.card == card)
             inside = here & (slots.c.slot >= first) & (slots.c.slot <= last)
             hit = {row.lease for row in connection.execute(slots.select().where(inside))}
@@ -202,10 +211,14 @@ class LeaseBook(Ledger):
 
         Returns:
             the bookings that had to give way, as they were.
+
+        Raises:
+            LeaseError: there is no such card.
         """
         from fpgaclass.cohort.tables import cards, leases
 
         with self._turn() as connection:
+            self._require_card(connection, card)
             this = (cards.c.cohort == self.cohort) & (cards.c.name == card)
             connection.execute(cards.update().where(this).values(healthy=int(healthy), note=note))
             moved: tuple[Lease, ...] = ()
@@ -215,6 +228,12 @@ class LeaseBook(Ledger):
                 moved = self._clear(connection, hit, note or "the card is broken")
             self._refill(connection)
         return moved
+
+    def _require_card(self, connection: Connection, card: str) -> None:
+        names = [row.name for row in self._cards(connection)]
+        if card not in names:
+            step = f"one of: {', '.join(names) or 'none yet'}"
+            raise LeaseError(f"there is no card {card}", next_step=step)
 
     def close(self) -> None:
         """End all bookings: the cohort is gone, and its name may come again."""
