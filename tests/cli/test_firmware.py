@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fpgaclass.cli.app import app
-from fpgaclass.core import FpgaClassError, InvalidInputError
+from fpgaclass.core import FirmwareError, FpgaClassError, InvalidInputError
 
 SWEEP = """
 def train(beta, width):
@@ -115,11 +115,61 @@ def test_the_settings_of_a_search_are_read_as_python_would() -> None:
     }
 
 
-def test_a_file_of_several_arrays_is_no_file_of_events(tmp_path: Path) -> None:
-    """numpy.savez is one letter away."""
+def test_what_is_wrong_with_the_places_is_said_before_the_work(tmp_path: Path) -> None:
+    """A minute of building, or a night of training, and then: the folder is there already."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "sweep.py").write_text("raise SystemError('was run')")
+    build = ("build", str(tmp_path / "no.keras"), "--into")
+    search = (
+        "search",
+        f"{tmp_path}/sweep.py:train",
+        "--set",
+        "a=1",
+        "--folder",
+        str(tmp_path / "s"),
+        "--plot",
+    )
+    for words, said in (
+        ((*build, str(tmp_path / "there")), "there is there already"),
+        ((*build, str(tmp_path / "file" / "x")), "a file is in its way"),
+        ((*build, "/proc/x"), "the folder cannot be made"),
+        ((*search, "front.xyz"), "no name of a picture"),
+        ((*search, str(tmp_path / "none" / "front.png")), "no such folder for the picture"),
+        (("build", str(tmp_path / "no.keras"), "--board", "u25"), "did you mean 'u250'"),
+    ):
+        with pytest.raises(FpgaClassError, match=said):
+            _run(*words)
+    assert not list(tmp_path.glob(".*")), "nothing is left of the look"
+
+
+def test_precision_and_events_are_taken(tmp_path: Path) -> None:
+    """The events of a file, the distance from the model in the report, and in the copy that is kept."""
+    import keras
     import numpy as np
 
-    np.savez(tmp_path / "x.npz", a=np.zeros(3))
-    done = CliRunner().invoke(app, ["firmware", "trace", "m.keras", str(tmp_path / "x.npz")])
-    assert isinstance(done.exception, InvalidInputError)
-    assert "several arrays" in str(done.exception)
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(1)])
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(500, 3)))
+    words = ("build", str(tmp_path / "m.keras"), "--precision", "fixed<8,4>", "--events", f"{tmp_path}/x.npy")
+    found = json.loads(_run(*words, "--into", str(tmp_path / "mine"), "--json").stdout)
+    apart = found["report"]["deviation"]
+    assert (apart["events"], apart["drawn"], apart["source"]) == (500, "events of yours", "simulated")
+    assert json.loads(_run("report", str(tmp_path / "mine"), "--json").stdout)["report"]["deviation"] == apart
+    assert "(simulated, 500 events of yours" in _run("report", str(tmp_path / "mine")).stdout
+
+
+def test_a_sweep_of_which_all_fails_is_a_failure(tmp_path: Path) -> None:
+    """A script that goes on after exit code 0 would go on with nothing; the reason is in the table."""
+    name = tmp_path / "2026-json.py"
+    name.write_text("def train(n):\n    return broken\ndef score(model):\n    return 0.0\n")
+    words = ("firmware", "search", str(name), "--set", "n=1,2", "--folder", str(tmp_path / "s"))
+    for jobs in ("1", "2"):
+        done = CliRunner().invoke(app, [*words, "--jobs", jobs])
+        assert isinstance(done.exception, FirmwareError)
+        assert done.exception.exit_code == 1
+        assert "all 2 points failed. Next: see what went wrong" in str(done.exception)
+        assert "failed: n=2: NameError: name 'broken' is not defined (in full: " in done.stdout
+        for kept in (tmp_path / "s").iterdir():
+            (kept / "point.json").unlink()

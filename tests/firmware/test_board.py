@@ -51,3 +51,28 @@ def test_a_board_of_ones_own_is_read_and_a_bad_one_named(tmp_path: Path) -> None
     mine.write_text("name = ")
     with pytest.raises(InvalidInputError, match=str(mine)):
         load_board(mine)
+
+
+def test_a_board_s_name_may_be_in_capitals_and_is_proposed() -> None:
+    """A U250 is what AMD calls it."""
+    assert load_board("U250") == load_board("u250")
+    for name, said in (
+        ("zcu-102", "did you mean 'zcu102'"),
+        ("arty", "use one of aws-f2"),
+        (7, "a int is no"),
+    ):
+        with pytest.raises(InvalidInputError, match=said):
+            load_board(name)  # type: ignore[arg-type]
+
+
+def test_a_board_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder, a picture, a file that is not there."""
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "picture.toml").write_bytes(b"\x89PNG\xff")
+    for name, said in (
+        ("folder", "no such board file"),
+        ("none", "no such board file"),
+        ("picture", "is not right"),
+    ):
+        with pytest.raises(InvalidInputError, match=said):
+            load_board(tmp_path / f"{name}.toml")

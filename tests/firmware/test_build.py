@@ -45,9 +45,25 @@ def test_a_disagreement_is_an_error_with_the_first_event(
     other.set_weights(quantised_model.get_weights())
     other.get_layer("out").bias.assign(other.get_layer("out").bias + 1.0)
     with pytest.raises(
-        BuildError, match=r"hls4ml emulation differs from the model in \d+ of 8000 events, first"
+        BuildError,
+        match=r"hls4ml emulation differs from the model in \d+ of 8000 events, first .*Next: pass the model",
     ):
         agreement(other, firmware, events)
+
+
+def test_no_events_and_what_is_no_firmware_are_refused(firmware: Firmware, quantised_model: Any) -> None:
+    """Of no events all agree, which says nothing."""
+    import keras
+
+    with pytest.raises(InvalidInputError, match="there are no events"):
+        agreement(quantised_model, firmware, np.zeros((0, 6)))
+    with pytest.raises(InvalidInputError, match="a PosixPath is no firmware"):
+        agreement(quantised_model, firmware.folder, np.zeros((1, 6)))  # type: ignore[arg-type]
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    with pytest.raises(InvalidInputError, match=r"the model takes \(3,\), the firmware \(6,\)"):
+        agreement(other, firmware, np.zeros((1, 3)))
+    with pytest.raises(InvalidInputError, match=r"no kind of cell 'luts'.*lut, ff"):
+        firmware.report.use("luts")
 
 
 def test_plain_keras_is_quantised_and_built(float_model: Any, events: Any) -> None:
@@ -97,6 +113,11 @@ def test_unknown_boards_toolchains_and_damaged_folders_are_named(
         build(quantised_model, board="u9000")
     with pytest.raises(InvalidInputError, match="no toolchain 'magic'"):
         build(quantised_model, toolchain="magic")
+    with pytest.raises(InvalidInputError, match=r"no toolchain 'Vitis'. Next: did you mean 'vitis'\?"):
+        build(quantised_model, toolchain="Vitis")
+    for name in (5, "", "../..", "a" * 300):
+        with pytest.raises(InvalidInputError, match="cannot name a file"):
+            build(quantised_model, name=name)  # type: ignore[arg-type]
     with pytest.raises(FirmwareError, match=r"no manifest.json is there .*Next: give a folder"):
         Firmware.load(tmp_path / "nowhere")
     (tmp_path / "manifest.json").write_text("{}")
@@ -155,3 +176,20 @@ def test_a_firmware_can_be_taken_along(firmware: Firmware, tmp_path: Path, event
     assert np.array_equal(copy.emulate(events[:100]), firmware.emulate(events[:100]))
     with pytest.raises(FirmwareError, match="is there already"):
         firmware.save(tmp_path / "mine")
+    (tmp_path / "file").write_text("")
+    for place, said in (("file/mine", "a file is in its way"), ("a" * 300, "File name too long")):
+        with pytest.raises(FirmwareError, match=f"the folder cannot be made: {said}"):
+            firmware.save(tmp_path / place)
+    for place in (None, ""):
+        with pytest.raises(InvalidInputError, match="is no path"):
+            firmware.save(place)  # type: ignore[arg-type]
+
+
+def test_a_firmware_of_another_machine_says_so(firmware: Firmware, tmp_path: Path, events: Any) -> None:
+    """Its compiled parts are of one processor; the rest of it is not, and can be built again."""
+    copy = firmware.save(tmp_path / "mine")
+    for library in ("software/vector.so", "hls/emulation.so"):
+        (copy.folder / library).write_bytes(b"of another machine")
+    for run in (copy.predict, copy.emulate):
+        with pytest.raises(FirmwareError, match=r"does not run on this machine.*Next: build it again here"):
+            run(events[:5])

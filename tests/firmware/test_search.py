@@ -101,7 +101,9 @@ def test_the_table_says_estimate_and_marks_the_front(found: Search) -> None:
     assert "estimate" in lines[0]
     four = next(line for line in lines if line.split()[:2] == ["*", "4"])
     assert f"{found.points[2].lut:,}" in four
-    assert "failed: bits=1: ValueError: one bit is not enough" in lines
+    where = found.points[1].folder / "error.txt"
+    assert f"failed: bits=1: ValueError: one bit is not enough (in full: {where})" in lines
+    assert lines[-1] == "A failed point stays so: remove its folder to try it again."
 
 
 def test_again_does_only_what_is_missing(tmp_path: Path) -> None:
@@ -214,6 +216,9 @@ def test_budgets_of_points_and_seconds_leave_the_rest_out(tmp_path: Path) -> Non
     one = search(_trainer(), settings, _weights_used, folder=tmp_path, budget=Budget(points=1))
     assert (len(one.points), one.left_out) == (1, 2)
     assert "2 settings were left out" in str(one)
+    two = search(_trainer(), settings, _weights_used, folder=tmp_path / "2", budget=Budget(points=2))
+    assert "1 setting was left out" in str(two)
+    assert "1 point (LUTs" in str(one)
     late = search(_trainer(), settings, _weights_used, folder=tmp_path, budget=Budget(seconds=1e-9))
     assert (len(late.points), late.left_out) == (1, 2), "what was there already costs no time"
 
@@ -240,7 +245,7 @@ def test_a_point_larger_than_the_board_is_never_best() -> None:
     points = _points((0.1, small.resources.lut + 1, 20), (0.2, small.resources.lut, 20))
     assert Search(points, small, Budget()).best() == points[1]
     nothing = Search((SearchPoint({}, Path("p"), error="E: x"),), small, Budget())
-    with pytest.raises(FirmwareError, match="all 1 points failed"):
+    with pytest.raises(FirmwareError, match="the only point failed"):
         nothing.best()
 
 
@@ -266,17 +271,59 @@ def test_json_and_plot_carry_the_source_and_the_words() -> None:
         ({"settings": [{"beta": float("nan")}]}, "not a setting"),
         ({"settings": [{"two words": 1}]}, "names of arguments"),
         ({"settings": [{"n": 1}], "jobs": 0}, "jobs is 0"),
+        ({"settings": [{"width": 1}]}, r"train cannot be called with width=1: .*'bits'.*it takes \(bits"),
+        ({"settings": {"bits": 1}}, "settings is .*, no list of them"),
+        ({"settings": 4}, "settings is 4, no list"),
+        ({"settings": [{"bits": 4}], "folder": None}, "None is no path"),
+        ({"settings": [{"bits": 4}], "budget": {"lut": 4}}, r"write it as Budget\("),
+        ({"settings": [{"n": 1}], "jobs": 1.5}, "jobs is 1.5"),
+        ({"settings": [{"n": 1}], "jobs": True}, "jobs is True"),
         ({"settings": [{"n": 1}], "board": "u999"}, "u999"),
+        ({"settings": [{"n": 1}], "train": "train"}, "train is a str, no function"),
+        ({"settings": [{"bits": 1}], "folder": "/proc/none"}, "no points can be kept there"),
     ],
 )
 def test_wrong_arguments_are_refused_before_any_training(
     arguments: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     """An error after an hour of training is an hour lost."""
+    whole = {"train": _trainer(), "score": _weights_used, "folder": tmp_path, **arguments}
     with pytest.raises(InvalidInputError, match=said):
-        search(_trainer(), score=_weights_used, folder=tmp_path, **arguments)
-    with pytest.raises(InvalidInputError, match="the budget's lut is 0"):
-        Budget(lut=0)
+        search(**whole)
+
+
+def test_functions_that_give_nothing_are_failed_points_with_what_to_do(tmp_path: Path) -> None:
+    """A forgotten return is the commonest slip of all, and 'NoneType' says little of it."""
+    said = []
+    for train, score in (
+        (lambda n: print(n), float),
+        (_trainer(), lambda model: str(model)),
+        (_trainer(), lambda model: _weights_used(model) * float("nan")),
+    ):
+        name = "n" if score is float else "bits"
+        point = search(train, [{name: 4}], score, folder=tmp_path / str(len(said))).points[0]
+        said.append(point.error)
+    assert "train returned nothing. Next: end it with `return model`" in said[0]
+    assert "the score is a str, no number. Next: return one number" in said[1]
+    assert "the score is nan. Next: see whether the training diverged" in said[2]
+
+
+@pytest.mark.parametrize(
+    "limits", [{"lut": 0}, {"lut": 1.5}, {"points": True}, {"seconds": float("nan")}, {"latency_ns": "5"}]
+)
+def test_a_budget_is_of_positive_numbers(limits: dict[str, Any]) -> None:
+    """A limit that nothing is compared with rightly lets everything through."""
+    with pytest.raises(InvalidInputError, match=f"the budget's {next(iter(limits))} is"):
+        Budget(**limits)
+
+
+@pytest.mark.parametrize("values", ["16,32", 16, b"ab"])
+def test_a_grid_is_of_lists(values: Any) -> None:
+    """The letters of a word are a list to Python; nobody means them."""
+    with pytest.raises(
+        InvalidInputError, match=r"width is .*, no list of values. Next: write it as width=\["
+    ):
+        grid(width=values)
 
 
 def _notebook(code: str) -> dict[str, Any]:

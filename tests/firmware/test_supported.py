@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.core import InvalidInputError, UnsupportedLayerError
+from fpgaclass.core import FirmwareError, InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import check_model
 from fpgaclass.firmware.supported import exact_slope, pooled_counts
 
@@ -19,6 +19,13 @@ def _chain(shape: tuple[int, ...], *layers: Any) -> Any:
     for layer in layers:
         x = layer(x)
     return keras.Model(inputs, x)
+
+
+def _mean_of_three(layers: Any) -> Any:
+    import keras
+
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, layers.Average(name="x")([layers.Dense(3)(inputs) for _ in range(3)]))
 
 
 def _cases() -> dict[str, tuple[Callable[[Any, Any], Any], str]]:
@@ -39,7 +46,7 @@ def _cases() -> dict[str, tuple[Callable[[Any, Any], Any], str]]:
         ),
         "global 2d": (
             lambda _K, Q: _chain((4, 4, 2), Q.QGlobalAveragePooling2D(name="x")),
-            r"\(QGlobalAveragePooling2D\) cannot.*pool_size of the whole image",
+            r"\(QGlobalAveragePooling2D\) cannot.*QAveragePooling2D\(pool_size=\(4, 4\)\)",
         ),
         "third": (
             lambda K, Q: _chain((4,), Q.QDense(3), K.LeakyReLU(0.3, name="x")),
@@ -90,6 +97,34 @@ def _cases() -> dict[str, tuple[Callable[[Any, Any], Any], str]]:
         "of Keras: channels": (
             lambda K, _Q: _chain((1, 6, 6), K.MaxPooling2D(2, data_format="channels_first", name="x")),
             r"channels first.*channels_last",
+        ),
+        "global 2d of ninths": (
+            lambda _K, Q: _chain((3, 3, 2), Q.QGlobalAveragePooling2D(name="x")),
+            r"QMaxPooling2D\(pool_size=\(3, 3\)\) and Flatten: of 9 values",
+        ),
+        "identity": (
+            lambda K, Q: _chain((4,), Q.QDense(3), K.Identity(name="x")),
+            r"\(Identity\).*changes nothing at inference",
+        ),
+        "normalised": (
+            lambda K, Q: _chain((4,), K.Rescaling(0.5, name="x"), Q.QDense(3)),
+            r"\(Rescaling\).*QBatchNormalization; or NumPy",
+        ),
+        "of Keras: global ninths": (
+            lambda K, _Q: _chain((3, 3, 2), K.GlobalAveragePooling2D(name="x")),
+            r"divides by 9.*GlobalMaxPooling2D, or Flatten",
+        ),
+        "of Keras: mean of three": (
+            lambda K, _Q: _mean_of_three(K),
+            r"averages 3 tensors.*two at a time",
+        ),
+        "of Keras: distributed": (
+            lambda K, _Q: _chain((4, 2), K.TimeDistributed(K.Dense(2), name="x")),
+            r"\(TimeDistributed\).*use Dense itself",
+        ),
+        "of Keras: elu": (
+            lambda K, _Q: _chain((4,), K.Dense(2), K.ELU(name="x")),
+            r"\(ELU\).*Activation\('elu'\)",
         ),
         "of Keras: exponential": (
             lambda K, _Q: _chain((4,), K.Dense(2, activation="exponential", name="x")),
@@ -201,3 +236,19 @@ def test_slopes_become_what_a_multiplier_holds() -> None:
     assert exact_slope(0.25) == 0.25
     assert abs(exact_slope(0.3) - 0.3) < 2**-11
     assert (exact_slope(0.3) * 1024).is_integer()
+
+
+def test_a_model_that_computes_nothing_or_has_several_ends_is_refused() -> None:
+    """Said of the model as it was given, not of a layer that was made for it."""
+    import keras
+
+    K = keras.layers
+    one, two = keras.Input((3,)), keras.Input((3,))
+    for model, said in (
+        (_chain((4, 2), K.Flatten(), K.Dropout(0.1)), r"computes nothing.*such as Dense"),
+        (keras.Model([one, two], K.Dense(1)(K.Concatenate()([one, two]))), r"has 2 inputs.*in a row"),
+        (keras.Model(one, [K.Dense(1)(one), K.Dense(2)(one)]), r"has 2 outputs.*Concatenate\(\)"),
+        ("model.keras", r"a str is not a Keras model. Next: read it: keras.models.load_model"),
+    ):
+        with pytest.raises(FirmwareError if "computes" in said else InvalidInputError, match=said):
+            check_model(model)

@@ -127,3 +127,24 @@ def test_plain_models_and_wrong_shapes(float_model: Any, events: Any) -> None:
         trace(float_model, events[:, :3])
     with pytest.raises(InvalidInputError, match="1 events hold NaN"):
         trace(float_model, np.where(np.arange(8000)[:, None] == 7, np.nan, events))
+
+
+def test_a_network_of_one_layer_is_traced() -> None:
+    """Of a single output Keras gives a tensor, of several a list."""
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="only")])
+    found = trace(model, np.ones((5, 3)))
+    assert [(one.layer, one.shape, one.mismatches) for one in found.layers] == [("only", (2,), 0)]
+
+
+def test_a_firmware_of_another_shape_or_none_is_refused(quantised_model: Any, events: Any) -> None:
+    """A path in place of the firmware, or the firmware of another network."""
+    import keras
+
+    firmware = build(quantised_model, board="u250", name="small")
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(InvalidInputError, match=r"the model takes \(3,\), the firmware \(6,\)"):
+        trace(other, np.ones((5, 3)), firmware=firmware)
+    with pytest.raises(InvalidInputError, match="a str is no firmware"):
+        trace(quantised_model, events, firmware="small")  # type: ignore[arg-type]

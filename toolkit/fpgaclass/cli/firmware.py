@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +14,9 @@ from rich.table import Table
 from fpgaclass import firmware
 from fpgaclass.cli.options import Json
 from fpgaclass.core import InvalidInputError
+from fpgaclass.firmware.artifact import new_folder
+from fpgaclass.firmware.reading import read_events, read_model
+from fpgaclass.firmware.search_module import read_function
 
 app = typer.Typer(name="firmware", help="From a trained model to firmware.", no_args_is_help=True)
 Model = Annotated[Path, typer.Argument(help="A trained model, saved by Keras (.keras).")]
@@ -24,9 +24,13 @@ Folder = Annotated[Path, typer.Argument(help="A firmware folder.")]
 BoardFile = Annotated[
     str | None, typer.Option("--board", help="The board's TOML file, if the firmware is for one of yours.")
 ]
-Precision = Annotated[str, typer.Option(help="For plain Keras models, in hls4ml's notation.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="For plain Keras models, in hls4ml's notation.", show_default="fixed<16,6>"),
+]
 
 
+_PICTURES = (".png", ".svg", ".pdf")
 _WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False}
 
 
@@ -55,13 +59,26 @@ def build(
     toolchain: Annotated[
         str, typer.Option(help="open: nothing but pip packages; vitis: AMD's tools, for a real board.")
     ] = "open",
-    precision: Precision = "fixed<16,6>",
+    precision: Precision = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Events of yours (.npy): the report says how far the firmware is from the model."),
+    ] = None,
     into: Annotated[Path | None, typer.Option(help="Copy the firmware into this new folder.")] = None,
     as_json: Json = False,
 ) -> None:
     """Build a model for a board, and prove that every stage computes the same."""
+    if into is not None:
+        new_folder(into)
+    firmware.load_board(board)
+    values = None if events is None else read_events(events)
     built = firmware.build(
-        _load(model), board=board, toolchain=toolchain, name=model.stem, precision=precision
+        read_model(model),
+        board=board,
+        toolchain=toolchain,
+        name=model.stem,
+        precision=precision,
+        events=values,
     )
     if into is not None:
         built = built.save(into)
@@ -77,6 +94,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show what a firmware costs: cells, pipeline, latency, and where each figure comes from."""
+    _check_picture(plot)
     built = firmware.Firmware.load(folder)
     _show(built, as_json)
     if plot is not None:
@@ -87,7 +105,7 @@ def report(
 def trace(
     model: Model,
     events: Annotated[Path, typer.Argument(help="Events as a NumPy file (.npy), one row an event.")],
-    precision: Precision = "fixed<16,6>",
+    precision: Precision = None,
     built: Annotated[
         Path | None,
         typer.Option("--firmware", help="Compare with this firmware, in place of the model's own logic."),
@@ -95,17 +113,9 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Compare model and logic layer by layer, and count overflows, on events of yours."""
-    import numpy as np
-
-    try:
-        values = np.load(events, allow_pickle=False)
-    except (OSError, ValueError) as bad:
-        raise InvalidInputError(f"no events can be read: {bad}", where=str(events)) from bad
-    if not isinstance(values, np.ndarray):
-        step = "save one array with numpy.save, as a .npy file"
-        raise InvalidInputError("a file of several arrays are no events", where=str(events), next_step=step)
+    values = read_events(events)
     other = None if built is None else firmware.Firmware.load(built)
-    found = firmware.trace(_load(model), values, precision=precision, firmware=other)
+    found = firmware.trace(read_model(model), values, precision=precision, firmware=other)
     print(json.dumps(asdict(found), indent=2) if as_json else found)
     if found.first_difference:
         raise typer.Exit(1)
@@ -143,10 +153,11 @@ def search(
     For example: fpgaclass firmware search sweep.py:train --set beta=1e-6,3e-6 --set width=16,32
     --folder sweep --lut 10000 --latency-ns 50
     """
+    _check_picture(plot)
     found = firmware.search(
-        _function(train, "train"),
+        read_function(train, "train"),
         firmware.grid(**_axes(settings)),
-        _function(score or train.partition(":")[0], "score"),
+        read_function(score or train.partition(":")[0], "score"),
         board=board,
         folder=folder,
         jobs=jobs,
@@ -154,10 +165,10 @@ def search(
         budget=firmware.Budget(lut=lut, latency_ns=latency_ns, points=points, seconds=seconds),
     )
     print(found.to_json() if as_json else found)
+    if found.points and all(point.error for point in found.points):
+        found.best()  # there is none, and why is its error
     if plot is not None:
         _save(found.plot(), plot)
-    if all(point.error for point in found.points):
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -188,26 +199,10 @@ def read_back(
     as_json: Json = False,
 ) -> None:
     """Read what AMD's tools made of a bundle, checked against its digests, as firmware."""
+    if into is not None:
+        new_folder(into)
     real = firmware.read_back(firmware.Firmware.load(folder), results, board=board)
     _show(real.save(into) if into is not None else real, as_json)
-
-
-def _function(text: str, usual: str) -> Callable[..., Any]:
-    """Return what ``module.py:name`` names; the module is imported from its folder, as workers do too."""
-    file, _, name = text.partition(":")
-    path, name = Path(file), name or usual
-    if path.suffix != ".py" or not path.is_file():
-        raise InvalidInputError(
-            f"there is no module {file!r}", where=str(path.absolute()), next_step=f"give module.py:{usual}"
-        )
-    sys.path.insert(0, str(path.parent.resolve()))
-    function: Any = getattr(importlib.import_module(path.stem), name, None)
-    if not callable(function):
-        raise InvalidInputError(
-            f"{file} has no function {name!r}", next_step=f"define it, or give module.py:{usual}"
-        )
-    found: Callable[..., Any] = function
-    return found
 
 
 def _axes(settings: list[str]) -> dict[str, list[Any]]:
@@ -237,29 +232,24 @@ def _value(text: str) -> Any:
     return text
 
 
+def _check_picture(path: Path | None) -> None:
+    """Refuse a picture that could not be written, before what it shows is worked out."""
+    if path is None:
+        return
+    if path.suffix not in _PICTURES:
+        raise InvalidInputError(
+            f"{path.name} is no name of a picture", next_step=f"end it in {', '.join(_PICTURES)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError("there is no such folder for the picture", where=str(path.absolute().parent))
+
+
 def _save(figure: Any, path: Path) -> None:
     """Write a picture; which kind, its ending says."""
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as bad:
         raise InvalidInputError(f"no picture can be written: {bad}", where=str(path)) from bad
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise InvalidInputError("there is no such model", where=str(path), next_step="give a .keras file")
-    import hgq  # noqa: F401 - registers its layers with Keras
-    import keras
-
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as bad:  # Keras raises many kinds for a file that is not a model
-        first = (str(bad).strip() or type(bad).__name__).splitlines()[0].partition(". ")[0]
-        raise InvalidInputError(
-            f"no model can be read: {first}",
-            where=str(path),
-            next_step="save it with model.save('name.keras')",
-        ) from bad
 
 
 def _show(built: firmware.Firmware, as_json: bool) -> None:
@@ -274,5 +264,6 @@ def _show(built: firmware.Firmware, as_json: bool) -> None:
     print(built.report)
     found = dict(built.manifest.agreement)
     events = found.pop("events")
-    print(f"differ from the model, of {events:,} events: {', '.join(f'{k} {n}' for k, n in found.items())}")
+    counts = ", ".join(f"{stage} {count}" for stage, count in found.items())
+    print(f"differ from the quantised model, of {events:,} simulated events: {counts}")
     print(built.folder)

@@ -4,6 +4,7 @@ from fpgaclass.firmware.artifact import Firmware, Manifest
 from fpgaclass.firmware.board import Board, Resources, board_names, load_board
 from fpgaclass.firmware.build import agreement, build, prepare
 from fpgaclass.firmware.conifer_trees import read_trees
+from fpgaclass.firmware.deviation import Deviation, deviation
 from fpgaclass.firmware.layers import LayerTrace
 from fpgaclass.firmware.models import check_model
 from fpgaclass.firmware.precision import FixedPoint
@@ -22,6 +23,7 @@ __all__ = [
     "Agreement",
     "Board",
     "Budget",
+    "Deviation",
     "Field",
     "Firmware",
     "FixedPoint",
@@ -39,6 +41,7 @@ __all__ = [
     "build",
     "bundle",
     "check_model",
+    "deviation",
     "grid",
     "load_board",
     "prepare",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,7 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpgaclass.core import FirmwareError, atomic_directory
+from fpgaclass.core import (
+    FirmwareError,
+    FpgaClassError,
+    InvalidInputError,
+    as_disk_full,
+    atomic_directory,
+)
 from fpgaclass.firmware.emulation import LIBRARY as EMULATION
 from fpgaclass.firmware.emulation import emulate
 from fpgaclass.firmware.lattice import BITSTREAM
@@ -23,6 +30,7 @@ from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, run_vector
 from fpgaclass.firmware.words import Field, WordFormat
 
 MANIFEST = "manifest.json"
+REPORT = "reports/report.json"
 FORMAT = "fpgaclass-firmware/1"
 
 
@@ -102,9 +110,10 @@ class Firmware:
         """Read a firmware folder.
 
         Raises:
-            FirmwareError: it is not one, or it is damaged.
+            InvalidInputError: what is given is no path.
+            FirmwareError: it is not a firmware's folder, or it is damaged.
         """
-        folder = Path(folder).resolve()  # it stays the same wherever its user goes
+        folder = some_path(folder).resolve()  # it stays the same wherever its user goes
         if not (folder / MANIFEST).is_file():
             raise FirmwareError(
                 f"no {MANIFEST} is there",
@@ -113,7 +122,7 @@ class Firmware:
             )
         try:
             manifest = Manifest.from_json((folder / MANIFEST).read_text())
-            report = Report.from_json((folder / "reports" / "report.json").read_text())
+            report = Report.from_json((folder / REPORT).read_text())
         except (OSError, ValueError, KeyError, TypeError) as bad:
             raise FirmwareError(
                 f"no firmware can be read: {type(bad).__name__} {bad}",
@@ -173,12 +182,18 @@ class Firmware:
         return emulate(self.folder / "hls" / EMULATION, events, len(self.inputs.fields), self.outputs.shape)
 
     def save(self, folder: str | Path) -> Firmware:
-        """Copy the firmware into a folder of yours, which must not exist yet."""
-        target = Path(folder)
-        if target.exists():
-            raise FirmwareError(f"{target} is there already", next_step="choose another folder or remove it")
-        with atomic_directory(target) as scratch:
-            shutil.copytree(self.folder, scratch, dirs_exist_ok=True)
+        """Copy the firmware, its report as it stands, into a folder of yours, which must not exist yet.
+
+        Raises:
+            FirmwareError: the folder is there already, or cannot be made.
+        """
+        target = new_folder(folder)
+        try:
+            with atomic_directory(target) as scratch:
+                shutil.copytree(self.folder, scratch, dirs_exist_ok=True)
+                (scratch / REPORT).write_text(self.report.to_json())
+        except OSError as refused:
+            raise _no_folder(refused, target) from refused
         return Firmware.load(target)
 
     @cached_property
@@ -186,3 +201,55 @@ class Firmware:
         from da4ml.types import CombLogic
 
         return CombLogic.load(str(self.folder / "rtl" / "model" / "comb.json"))
+
+
+def require_firmware(value: Any) -> Firmware:
+    """Return a firmware, or refuse what is none, such as the path of one.
+
+    Raises:
+        InvalidInputError: it is not a ``Firmware``.
+    """
+    if not isinstance(value, Firmware):
+        raise InvalidInputError(
+            f"a {type(value).__name__} is no firmware", next_step="read one with Firmware.load(folder)"
+        )
+    return value
+
+
+def new_folder(folder: str | Path) -> Path:
+    """Return the path of a folder that is to be made, having seen that it can be.
+
+    Raises:
+        InvalidInputError: what is given is no path.
+        FirmwareError: it is there already, or nothing can be written where it is to be.
+    """
+    target = some_path(folder)
+    try:
+        if target.exists() or target.is_symlink():
+            raise FirmwareError(f"{target} is there already", next_step="choose another folder or remove it")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent):
+            pass
+    except OSError as refused:
+        raise _no_folder(refused, target) from refused
+    return target
+
+
+def some_path(path: str | Path) -> Path:
+    """Return what was given as a path.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if not isinstance(path, (str, Path)) or not str(path):
+        raise InvalidInputError(f"{path!r} is no path", next_step="give one, such as 'mine'")
+    return Path(path)
+
+
+def _no_folder(refused: OSError, target: Path) -> FpgaClassError:
+    in_the_way = isinstance(refused, (FileExistsError, NotADirectoryError))
+    return as_disk_full(refused) or FirmwareError(
+        f"the folder cannot be made: {'a file is in its way' if in_the_way else refused.strerror or refused}",
+        where=str(target),
+        next_step="choose another folder, in one that you may write to",
+    )

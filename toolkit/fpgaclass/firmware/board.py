@@ -11,6 +11,7 @@ from typing import Any
 from fpgaclass.card import Bank, Link
 from fpgaclass.card.pcie import pcie_link
 from fpgaclass.core import InvalidInputError
+from fpgaclass.firmware.nearest import did_you_mean
 
 FORMS = ("alveo", "zynq", "f2", "lattice")
 FAMILIES = ("ecp5", "ice40", "xc7", "xcu", "xcup")
@@ -82,24 +83,31 @@ def board_names() -> list[str]:
 
 
 def load_board(board: str | Path | Board) -> Board:
-    """Read a board by name (``"u250"``) or from a TOML file of your own.
+    """Read a board by name (``"u250"``, capitals or not) or from a TOML file of your own.
 
     Raises:
         InvalidInputError: no such board, or a key is missing or wrong.
     """
     if isinstance(board, Board):
         return board
-    path = Path(board) if str(board).endswith(".toml") else _FOLDER / f"{board}.toml"
-    if not path.is_file():
-        known = ", ".join(board_names())
+    if not isinstance(board, (str, Path)):
+        raise InvalidInputError(
+            f"a {type(board).__name__} is no board", next_step="give a name such as 'u250', or a TOML file"
+        )
+    own, known = str(board).endswith(".toml"), board_names()
+    if not own and str(board).casefold() not in known:
+        close = did_you_mean(board, known)
         raise InvalidInputError(
             f"no board {str(board)!r}",
-            where=str(path),
-            next_step=f"use one of {known}, or a TOML file of yours",
+            where=str(_FOLDER),
+            next_step=close or f"use one of {', '.join(known)}, or a TOML file of yours",
         )
+    path = Path(board) if own else _FOLDER / f"{str(board).casefold()}.toml"
+    if not path.is_file():
+        raise InvalidInputError("there is no such board file", where=str(path), next_step="give its path")
     try:
         return _parse(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as bad:
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError, OSError) as bad:
         raise InvalidInputError(
             f"the board file is not right: {type(bad).__name__} {bad}",
             where=str(path),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 import fpgaclass.card
@@ -25,12 +25,16 @@ from fpgaclass.core import (
     require_room,
     say,
 )
-from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest
+from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest, require_firmware
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.conifer_trees import is_trees, read_trees
+from fpgaclass.firmware.deviation import deviation
 from fpgaclass.firmware.emulation import LIBRARY
+from fpgaclass.firmware.events import checked_events
 from fpgaclass.firmware.models import canonical, check_model, is_quantised, model_digest
+from fpgaclass.firmware.nearest import did_you_mean
 from fpgaclass.firmware.network import Network, trace_network
+from fpgaclass.firmware.precisions import Precision
 from fpgaclass.firmware.quantise import quantise
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
 from fpgaclass.firmware.synthesis import yosys_version
@@ -40,6 +44,8 @@ from fpgaclass.firmware.vitis import TOOLCHAIN, build_with_vendor, require_vendo
 TOOLCHAINS = ("open", TOOLCHAIN)
 # The course's largest build, its scratch included, takes a third of it.
 _BUILD_MB = 300
+# A file's name may have 255 characters, and more than the firmware's is in it.
+_LONGEST_NAME = 100
 _CODE = (".py", ".sv")
 _CARD_CODE = ("*.py", "harness/*.[ch]pp")
 # What a build by the open toolchain does not run.
@@ -52,9 +58,10 @@ def build(
     board: str | Path | Board = "u250",
     toolchain: str = "open",
     name: str | None = None,
-    precision: str | Mapping[str, Any] = "fixed<16,6>",
+    precision: Precision = None,
+    events: npt.ArrayLike | None = None,
 ) -> Firmware:
-    """Turn a trained model into firmware for a board, and prove that it computes the same.
+    r"""Turn a trained model into firmware for a board, and prove that it computes the same.
 
     The model becomes hls4ml's C++ (compiled and run on this machine), da4ml's pipelined Verilog, a count of
     cells by yosys, and a kernel that a virtual card can load. All of them, the Verilated kernel included,
@@ -69,7 +76,10 @@ def build(
             same first, and then AMD's tools, for a file that a real board loads; ``bundle`` takes the work to
             another machine that has them.
         name: of the firmware; the model's name if left out.
-        precision: for plain Keras models and trees: a type in hls4ml's notation, or its configuration.
+        precision: for plain Keras models and trees: a type in hls4ml's notation, or its configuration;
+            ``fixed<16,6>`` if left out. An HGQ2 model has learnt its own.
+        events: of yours, (n, \\*shape): the report says how far the firmware is from the Keras model on them;
+            without, how far a quantised one is on the events of the proof.
 
     Raises:
         InvalidInputError: the model, the board or another argument does not fit.
@@ -78,17 +88,22 @@ def build(
         BuildError: a tool died, or a stage disagreed with the model.
     """
     if toolchain not in TOOLCHAINS:
-        raise InvalidInputError(
-            f"no toolchain {toolchain!r}", next_step=f"use one of {', '.join(TOOLCHAINS)}"
-        )
+        step = did_you_mean(toolchain, TOOLCHAINS) or f"use one of {', '.join(TOOLCHAINS)}"
+        raise InvalidInputError(f"no toolchain {toolchain!r}", next_step=step)
     target = load_board(board)
     if toolchain == TOOLCHAIN:
         require_vendor_tools(target)
-        return build_with_vendor(build(model, board=target, name=name, precision=precision), target)
-    model = prepare(model, precision)
-    name = _file_name(name or model.name)
+        firmware = build(model, board=target, name=name, precision=precision, events=events)
+        return build_with_vendor(firmware, target)
+    given, model = model, prepare(model, precision)
+    name = _file_name(model.name if name is None else name)
+    if events is not None:
+        events = checked_events(events, model.input_shape[1:], at_least=1)
+    rounded = None if is_trees(given) or is_quantised(given) else given
     tools, source = _tools(), model_digest(model)
-    key = digest_of(source, repr(target), name, toolchain, repr(sorted(tools.items())), *_own_code())
+    # The same network has another report where a plain model stands beside it.
+    kind = "as given" if rounded is None else "rounded"
+    key = digest_of(source, kind, repr(target), name, toolchain, repr(sorted(tools.items())), *_own_code())
     folder = cache_directory("firmware") / f"{name}-{target.name}-{key[:16]}"
     if not (folder / MANIFEST).is_file():
         require_room(folder.parent, _BUILD_MB, "FPGACLASS_CACHE")
@@ -96,9 +111,14 @@ def build(
             if not (folder / MANIFEST).is_file():
                 say(f"building {name} for {target.title} with the {toolchain} toolchain")
                 with atomic_directory(folder) as scratch, _log_kept(scratch, f"{name}-{target.name}"):
-                    built = run_stages(model, target, scratch, name, {"firmware": key, "model": name})
+                    about = {"firmware": key, "model": name}
+                    built = run_stages(model, target, scratch, name, about, rounded)
                     _write_manifest(scratch, built, name, key, target.name, toolchain, source, tools)
-    return Firmware.load(folder)
+    firmware = Firmware.load(folder)
+    if events is None:
+        return firmware
+    report = dataclasses.replace(firmware.report, deviation=deviation(given, firmware, events))
+    return dataclasses.replace(firmware, report=report)
 
 
 @contextmanager
@@ -118,14 +138,25 @@ def _log_kept(scratch: Path, name: str) -> Iterator[None]:
         raise type(failed)(failed.what, where=where, next_step=failed.next_step) from failed
 
 
-def prepare(model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>") -> Any:
-    """Check a model and, if it is plain Keras, quantise it: what ``build`` does first."""
+def prepare(model: Any, precision: Precision = None) -> Any:
+    """Check a model and, if it is plain Keras, quantise it: what ``build`` does first.
+
+    Raises:
+        InvalidInputError: the model does not fit, or has learnt its own precision and another is given.
+        UnsupportedLayerError: a layer that cannot be built; says what would do instead.
+    """
     if is_trees(model):
         return read_trees(model, precision, name=type(model).__name__)
     check_model(model)
     if not is_quantised(model):
         model = quantise(model, precision, name=model.name)
         check_model(model)
+    elif precision is not None:
+        raise InvalidInputError(
+            f"model {model.name!r} is made of HGQ2's layers, which have learnt their own precision: "
+            f"precision={precision!r} would change nothing",
+            next_step="leave precision out; or give the plain Keras model that it was made of",
+        )
     return canonical(model)
 
 
@@ -134,20 +165,31 @@ def agreement(
     firmware: Firmware,
     events: npt.ArrayLike,
     *,
-    precision: str | Mapping[str, Any] = "fixed<16,6>",
+    precision: Precision = None,
 ) -> list[Agreement]:
     """Compare a model with every stage of its firmware on events of yours, (n, \\*shape).
 
     Raises:
-        InvalidInputError: the events' shape does not fit.
+        InvalidInputError: the events' shape does not fit, there are none, or some are not finite.
         BuildError: a stage differs; names it, the count and the first event.
     """
-    model = prepare(model, precision)
-    x = np.asarray(events, dtype=np.float32)
-    firmware.encode(x)
+    inputs, model = require_firmware(firmware).inputs, prepare(model, precision)
+    if tuple(model.input_shape[1:]) != inputs.shape:
+        raise InvalidInputError(
+            f"the model takes {tuple(model.input_shape[1:])}, the firmware {inputs.shape}",
+            next_step="pass the model that it was made of",
+        )
+    x = checked_events(events, inputs.shape, at_least=1)
     network = Network(trace_network(model).logic, firmware.inputs, firmware.outputs)
     design = read_design(firmware.path).design
-    return check_agreement(model, network, design, firmware.folder / "hls" / LIBRARY, x, firmware.folder)
+    library = firmware.folder / "hls" / LIBRARY
+    try:
+        return check_agreement(model, network, design, library, x, firmware.folder)
+    except BuildError as differs:
+        if model_digest(model) == firmware.manifest.model:
+            raise
+        step = "pass the model that the firmware was made of, and its precision: this one is another"
+        raise BuildError(differs.what, where=differs.where, next_step=step) from differs
 
 
 def _write_manifest(
@@ -196,7 +238,8 @@ def _own_code() -> list[str]:
 
 
 def _file_name(name: str) -> str:
-    clean = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-    if not clean:
-        raise InvalidInputError(f"{name!r} cannot name a file", next_step="use letters and digits")
+    clean = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") if isinstance(name, str) else ""
+    if not 0 < len(clean) <= _LONGEST_NAME:
+        step = f"use letters and digits, at most {_LONGEST_NAME}"
+        raise InvalidInputError(f"{name!r} cannot name a file", next_step=step)
     return clean

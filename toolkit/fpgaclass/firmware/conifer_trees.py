@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fpgaclass.core import InvalidInputError, ToolMissingError, UnsupportedLayerError
-from fpgaclass.firmware.precision import FixedPoint, Precisions
+from fpgaclass.firmware.precision import FixedPoint
+from fpgaclass.firmware.precisions import Precision, Precisions
 from fpgaclass.firmware.trees import LEAF, Tree, Trees
 
 _LIBRARIES = ("sklearn", "xgboost", "conifer")
@@ -38,9 +39,7 @@ def is_trees(model: Any) -> bool:
     return isinstance(model, Trees) or type(model).__module__.split(".")[0] in _LIBRARIES
 
 
-def read_trees(
-    model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>", *, name: str = "trees"
-) -> Trees:
+def read_trees(model: Any, precision: Precision = None, *, name: str = "trees") -> Trees:
     """Turn a trained ensemble into fixed point.
 
     Thresholds keep every decision on inputs that are on the grid of their type; leaves are rounded.
@@ -48,7 +47,7 @@ def read_trees(
     Args:
         model: of scikit-learn's GradientBoosting or xgboost, or a model of conifer's.
         precision: a type in hls4ml's notation for inputs and leaves; or hls4ml's configuration, with
-            ``"result"`` of the layers ``"input"`` and ``"trees"``.
+            ``"result"`` of the layers ``"input"`` and ``"trees"``. None is ``fixed<16,6>``.
         name: of the firmware, if none is given to ``build``.
 
     Raises:
@@ -57,9 +56,17 @@ def read_trees(
         InvalidInputError: thresholds or leaves that are not finite, or beyond their type.
     """
     if isinstance(model, Trees):
+        if precision is not None:
+            raise InvalidInputError(
+                f"{model.name!r} is of fixed-point types already ({model.taken} and {model.given}): "
+                "precision would change nothing",
+                next_step="leave precision out, or give the trees as they were trained",
+            )
         return model
     types = Precisions.of(precision)
+    types.refuse_unknown(("input", "trees"), "an ensemble of trees")
     taken, given = types.result("input"), types.result("trees")
+    types.warn_of_unused({})
     ensemble = _ensemble(model)
     below = ensemble["splitting_convention"] == "<"
     trees = [

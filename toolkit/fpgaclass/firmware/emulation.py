@@ -23,6 +23,7 @@ from fpgaclass.firmware.board import Board
 from fpgaclass.firmware.conifer_trees import write_conifer
 from fpgaclass.firmware.network import TOP
 from fpgaclass.firmware.trees import Trees
+from fpgaclass.firmware.vector import load_library
 
 LIBRARY = "emulation.so"
 
@@ -133,7 +134,7 @@ def emulate(
     out = np.empty((len(events), out_size))
     # The weights are read, by a relative path, at the first call.
     with _working_directory(library.parent):
-        function = ctypes.CDLL(str(library)).emulate_batch
+        function = load_library(library).emulate_batch
         pointer = ctypes.POINTER(ctypes.c_double)
         function.argtypes = [pointer, pointer, ctypes.c_long, ctypes.c_long, ctypes.c_long]
         function.restype = None

@@ -54,7 +54,9 @@ def exact_layers(model: Any, x: npt.ArrayLike) -> list[LayerValues]:
         nodes = [node for _, level in sorted(double._nodes_by_depth.items(), reverse=True) for node in level]
         nodes = [node for node in nodes if type(node.operation).__name__ != "InputLayer"]
         probe = keras.Model(double.inputs[0], [node.outputs[0] for node in nodes])
-        outputs = [np.asarray(out) for out in probe(events, training=False)]
+        found = probe(events, training=False)
+        # Of one output Keras gives the tensor itself.
+        outputs = [np.asarray(out) for out in (found if isinstance(found, list) else [found])]
         values = {id(double.inputs[0]): events}
         values |= {id(node.outputs[0]): out for node, out in zip(nodes, outputs, strict=True)}
         return [

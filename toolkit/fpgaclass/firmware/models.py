@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError, digest_of
-from fpgaclass.firmware.plain import check_plain_layer
+from fpgaclass.firmware.plain import check_plain_layer, steps_of
 from fpgaclass.firmware.supported import check_input, check_quantised_layer
 from fpgaclass.firmware.trees import Trees
 
@@ -51,8 +51,10 @@ def check_model(model: Any) -> None:
     import keras
 
     if not isinstance(model, keras.Model):
+        path = isinstance(model, (str, Path))
         raise InvalidInputError(
-            f"a {type(model).__name__} is not a Keras model", next_step="pass an HGQ2 or Keras model"
+            f"a {type(model).__name__} is not a Keras model",
+            next_step="read it: keras.models.load_model(path)" if path else "pass an HGQ2 or Keras model",
         )
     if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
         raise InvalidInputError(
@@ -64,10 +66,15 @@ def check_model(model: Any) -> None:
             f"model {model.name!r} has no input shape yet",
             next_step="begin it with keras.Input(shape), or call it once on data",
         )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    if len(model.inputs) != 1:
         raise InvalidInputError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
-            next_step="concatenate them: firmware has one of each",
+            f"model {model.name!r} has {len(model.inputs)} inputs, and firmware has one",
+            next_step="give it one keras.Input that holds all the values of an event in a row",
+        )
+    if len(model.outputs) != 1:
+        raise InvalidInputError(
+            f"model {model.name!r} has {len(model.outputs)} outputs, and firmware has one",
+            next_step="end it in keras.layers.Concatenate()(model.outputs)",
         )
     if None in model.input_shape[1:]:
         raise InvalidInputError(
@@ -84,6 +91,8 @@ def check_model(model: Any) -> None:
     _check_uses(model, quantised)
     if quantised:
         check_input(model)
+    else:
+        steps_of(model)
 
 
 def canonical(model: Any) -> Any:

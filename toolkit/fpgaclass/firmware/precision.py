@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from fpgaclass.core import InvalidInputError
 
+HOW = "write it like fixed<16,6>: the bits in all, and how many of them are left of the point"
 _MODE = r"(?:,\s*(?:AP_)?(\w+)\s*)?"
 _PATTERN = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*" + _MODE + _MODE + ">$")
 _ROUNDING = ("TRN", "RND", "RND_CONV")
 _OVERFLOW = ("WRAP", "SAT", "SAT_SYM")
+_FARTHEST = 64  # places between the point and a type's first bit, on either side
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class FixedPoint:
     overflow: str = "SAT"
 
     @classmethod
-    def parse(cls, text: str) -> FixedPoint:
+    def parse(cls, text: str | FixedPoint) -> FixedPoint:
         """Read hls4ml's notation; what it leaves out is RND and SAT here, not HLS' TRN and WRAP.
 
         Wrapping is what costs a post-training network its accuracy: a single value out of range flips sign.
@@ -42,18 +43,24 @@ class FixedPoint:
         Example:
             >>> FixedPoint.parse("fixed<16,6>").fraction
             10
+
+        Raises:
+            InvalidInputError: it is no such type, or one that cannot be built.
         """
-        match = _PATTERN.match(text.strip())
-        if match is None:
+        match = _PATTERN.match(text.strip()) if isinstance(text, str) else None
+        if isinstance(text, FixedPoint):
+            kind = text
+        elif match is None:
+            raise InvalidInputError(f"{text!r} is not a fixed-point type", next_step=HOW)
+        else:
+            unsigned, width, integer, rounding, overflow = match.groups()
+            kind = cls(int(width), int(integer), not unsigned, rounding or "RND", overflow or "SAT")
+        sizes = 1 <= kind.width <= 32 and abs(kind.integer) <= _FARTHEST
+        if kind.rounding not in _ROUNDING or kind.overflow not in _OVERFLOW or not sizes:
             raise InvalidInputError(
-                f"{text!r} is not a fixed-point type", next_step="write it like fixed<16,6>"
-            )
-        unsigned, width, integer, rounding, overflow = match.groups()
-        kind = cls(int(width), int(integer), not unsigned, rounding or "RND", overflow or "SAT")
-        if kind.rounding not in _ROUNDING or kind.overflow not in _OVERFLOW or not 1 <= kind.width <= 32:
-            raise InvalidInputError(
-                f"{text!r} is out of what can be built",
-                next_step=f"use 1 to 32 bits, rounding {_ROUNDING}, overflow {_OVERFLOW}",
+                f"{str(text)!r} is out of what can be built",
+                next_step=f"use 1 to 32 bits, rounding {', '.join(_ROUNDING)}, "
+                f"overflow {', '.join(_OVERFLOW)}",
             )
         return kind
 
@@ -88,60 +95,3 @@ def covering(kinds: Sequence[FixedPoint]) -> FixedPoint:
     if all(kind == kinds[0] for kind in kinds):
         return kinds[0]
     return FixedPoint(integer + fraction, integer, True, kinds[0].rounding, kinds[0].overflow)
-
-
-@dataclass(frozen=True)
-class Precisions:
-    """The types of a whole model: one for all, and others for some layers.
-
-    Attributes:
-        default: for everything that is not named.
-        layers: layer name -> what (``"weight"``, ``"bias"``, ``"result"``) -> type.
-    """
-
-    default: FixedPoint
-    layers: Mapping[str, Mapping[str, FixedPoint]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, precision: str | Mapping[str, Any]) -> Precisions:
-        """Read a type, or hls4ml's configuration: ``{"Model": {"Precision": ...}, "LayerName": {...}}``.
-
-        In a configuration, ``"auto"`` means the default, and what is not about precision is passed over.
-
-        Example:
-            >>> types = Precisions.of({"Model": {"Precision": "fixed<16,6>"},
-            ...                        "LayerName": {"first": {"Precision": {"weight": "fixed<8,2>"}}}})
-            >>> types.weight("first").width, types.result("first").width
-            (8, 16)
-        """
-        if isinstance(precision, str):
-            return cls(FixedPoint.parse(precision))
-        given = precision.get("Model", {}).get("Precision", "fixed<16,6>")
-        default = _types(given).get("default", FixedPoint.parse("fixed<16,6>"))
-        layers = {
-            name: _types(about["Precision"])
-            for name, about in precision.get("LayerName", {}).items()
-            if "Precision" in about
-        }
-        return cls(default, layers)
-
-    def weight(self, layer: str) -> FixedPoint:
-        """The type of a layer's weights."""
-        return self._find(layer, "weight", "scale")
-
-    def bias(self, layer: str) -> FixedPoint:
-        """The type of a layer's biases."""
-        return self._find(layer, "bias")
-
-    def result(self, layer: str) -> FixedPoint:
-        """The type that a layer's results are rounded to."""
-        return self._find(layer, "result")
-
-    def _find(self, layer: str, *names: str) -> FixedPoint:
-        about = self.layers.get(layer, {})
-        return next((about[name] for name in (*names, "default") if name in about), self.default)
-
-
-def _types(given: str | Mapping[str, str]) -> dict[str, FixedPoint]:
-    named = {"default": given} if isinstance(given, str) else given
-    return {what: FixedPoint.parse(text) for what, text in named.items() if text not in ("auto", None)}

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fpgaclass.core import UnsupportedLayerError, warn
-from fpgaclass.firmware.models import check_model
-from fpgaclass.firmware.plain import BOUNDED_TABLES, Step, steps_of
-from fpgaclass.firmware.precision import FixedPoint, Precisions, covering
+from fpgaclass.core import InvalidInputError, warn
+from fpgaclass.firmware.folding import Step
+from fpgaclass.firmware.models import check_model, is_quantised
+from fpgaclass.firmware.plain import BOUNDED_TABLES, idle_names, steps_of
+from fpgaclass.firmware.precision import FixedPoint, covering
+from fpgaclass.firmware.precisions import Precision, Precisions
+from fpgaclass.firmware.scaled import check_scaled
 from fpgaclass.firmware.supported import exact_slope
 
+_ENTRANCE = "input"
 _TABLE_BITS = 10
 _MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average")
 
 
-def quantise(
-    model: Any, precision: str | Mapping[str, Any] = "fixed<16,6>", *, name: str | None = None
-) -> Any:
+def quantise(model: Any, precision: Precision = None, *, name: str | None = None) -> Any:
     """Turn a trained plain Keras model into an HGQ2 one with fixed-point types for data and weights.
 
     This is post-training quantisation, as hls4ml's ``Precision`` does it: inputs, activations, weights and
     biases are rounded to ``precision``; sums are exact. Batch normalisation is folded into the layer before
-    or after it where that changes nothing. Sigmoid, tanh and their like become tables of 1024 entries. The
-    model's input is truncated and wraps on overflow, as a bus does. Weights beyond their type are warned
-    about.
+    or after it where that changes nothing; so are Normalization and Rescaling, if the types can hold what
+    they were made for. Sigmoid, tanh and their like become tables of 1024 entries. The model's input is
+    truncated and wraps on overflow, as a bus does. Weights beyond their type are warned about, and types that
+    count for nothing.
 
     Args:
         model: a trained model of Keras layers; ``check_model`` says which.
         precision: a type in hls4ml's notation, or hls4ml's configuration as ``config_from_keras_model``
-            gives it, with types by layer; what a type leaves out is RND and SAT.
+            gives it, with types by layer (``"input"`` is the model's input); what a type leaves out is RND
+            and SAT. None is ``fixed<16,6>``.
 
     Raises:
+        InvalidInputError: the model is quantised already, or the precision names a layer that is not there.
         UnsupportedLayerError: a layer is in the way; says what would do instead.
 
     Returns:
@@ -43,31 +47,54 @@ def quantise(
     import keras
 
     check_model(model)
+    if is_quantised(model):
+        raise InvalidInputError(
+            f"model {model.name!r} is made of HGQ2's layers, and so quantised already",
+            next_step="build it as it is",
+        )
+    if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        raise InvalidInputError(f"{name!r} is no name of a model", next_step="use letters and digits")
     types = Precisions.of(precision)
     steps = steps_of(model)
-    if not steps:
-        raise UnsupportedLayerError(f"model {model.name!r} does nothing", next_step="add a Dense layer")
     given = model.inputs[0]
+    entrance = given._keras_history.operation.name
+    entrance = entrance if entrance in types.layers else _ENTRANCE
+    why = _in_vain(model, steps)
+    names = {_ENTRANCE, entrance, *(step.name for step in steps), *why}
+    types.refuse_unknown(names, f"model {model.name!r}")
+    check_scaled(steps, types, entrance)
     inputs = keras.Input(given.shape[1:])
-    network = _Network(types, id(given), inputs)
+    network = _Network(types, id(given), inputs, types.result(entrance))
     for step in steps:
         network.add(step, last=step is steps[-1])
+    types.warn_of_unused(why)
     return keras.Model(inputs, network.tensors[steps[-1].output], name=name or f"{model.name}_quantised")
+
+
+def _in_vain(model: Any, steps: list[Step]) -> dict[str, str]:
+    """Return what a type counts for nothing for: the name of a layer -> why, and what to name instead."""
+    why = dict.fromkeys(idle_names(model), "it does nothing in firmware")
+    why |= {name: f"it is part of {step.name!r}, name that" for step in steps for name in step.folded}
+    return why
 
 
 class _Network:
     """The HGQ2 network as it grows: its tensors, and the type that each is rounded to where it is read."""
 
-    def __init__(self, types: Precisions, key: int, inputs: Any) -> None:
+    def __init__(self, types: Precisions, key: int, inputs: Any, taken: FixedPoint) -> None:
         self.types = types
         self.tensors = {key: inputs}
-        self.kinds = {key: types.result("input")}
+        self.kinds = {key: taken}
         self.raw = {key}
         self.rounded = 0
 
     def add(self, step: Step, last: bool) -> None:
         """Append one step; the last one's result is rounded too."""
-        kind = self.types.result(step.name)
+        moved = step.kind in ("Flatten", "Reshape")
+        # What is on a grid already must not be rounded again to another: hls4ml would do it in one go.
+        keeps = moved or step.kind in ("Concatenate", "ReLU")
+        held = covering([self.kinds[key] for key in step.inputs])
+        kind = held if keeps and not last else self.types.result(step.name)
         values = [self.tensors[key] for key in step.inputs]
         ends = {"enable_oq": True, "oq_conf": _type(kind, "datalane")} if last else {"enable_oq": False}
         result, rounded = self._layer(step, values, kind, ends)
@@ -76,12 +103,9 @@ class _Network:
 
             result = Quantizer(_type(kind, "datalane"), name=f"{step.name}_rounded")(result)
         self.tensors[step.output] = result
-        moved = step.kind in ("Flatten", "Reshape")
         if moved and step.inputs[0] in self.raw:
             self.raw.add(step.output)
-        # What is on a grid already must not be rounded again to another: hls4ml would do it in one go.
-        keeps = moved or step.kind in ("Concatenate", "ReLU")
-        self.kinds[step.output] = covering([self.kinds[key] for key in step.inputs]) if keeps else kind
+        self.kinds[step.output] = held if keeps else kind
 
     def _layer(
         self, step: Step, values: list[Any], kind: FixedPoint, ends: dict[str, Any]
@@ -187,10 +211,6 @@ class _Network:
         import hgq.layers
 
         kind = "AveragePow2" if step.kind == "Average" else step.kind
-        if len(values) > 2 and kind == "AveragePow2":
-            raise UnsupportedLayerError(
-                f"layer {step.name!r} averages {len(values)} tensors", next_step="average two at a time"
-            )
         layer = getattr(hgq.layers, f"Q{kind}")
         result, taken = values[0], self._input(step.inputs[0])
         for place, (key, value) in enumerate(zip(step.inputs[1:], values[1:], strict=True), start=1):

@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.board import Resources
+from fpgaclass.firmware.deviation import Deviation
 from fpgaclass.firmware.network import LayerCost
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 OPEN_SYNTHESIS = "open-synthesis estimate"
 PLACE_AND_ROUTE = "place-and-route"
 VENDOR = "vendor"
+LAYERS = "da4ml's estimate"
 KINDS = ("lut", "ff", "dsp", "bram")
 
 
@@ -33,6 +36,7 @@ class Report:
         clock_mhz: the kernel's clock, MHz.
         clock_source: where the clock comes from.
         layers: what each layer adds, by da4ml's estimate; synthesis finds less where layers share logic.
+        deviation: how far the firmware is from the Keras model that was given, where that was looked at.
     """
 
     board: str
@@ -45,6 +49,7 @@ class Report:
     clock_mhz: float
     clock_source: str
     layers: tuple[LayerCost, ...] = ()
+    deviation: Deviation | None = None
 
     @property
     def latency_ns(self) -> float:
@@ -52,7 +57,13 @@ class Report:
         return self.pipeline_stages * 1e3 / self.clock_mhz
 
     def use(self, kind: str) -> float:
-        """Return the fraction of the board's ``kind`` of cell (``"lut"``, ``"ff"``...) that is used."""
+        """Return the fraction of the board's ``kind`` of cell (``"lut"``, ``"ff"``...) that is used.
+
+        Raises:
+            InvalidInputError: there is no such kind of cell.
+        """
+        if kind not in KINDS:
+            raise InvalidInputError(f"no kind of cell {kind!r}", next_step=f"use one of {', '.join(KINDS)}")
         used: int = getattr(self.network, kind) + getattr(self.shell, kind)
         total: int = getattr(self.available, kind)
         return used / total
@@ -64,17 +75,20 @@ class Report:
         return {kind: count for kind, count in missing.items() if count > 0}
 
     def to_json(self) -> str:
-        """Return the report as JSON, latency included."""
-        return json.dumps({**asdict(self), "latency_ns": self.latency_ns}, indent=2)
+        """Return the report as JSON, latency and the source of the layers' figures included."""
+        data = {**asdict(self), "latency_ns": self.latency_ns, "layers_source": LAYERS}
+        return json.dumps(data, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
         """Read what ``to_json`` wrote."""
         data: dict[str, Any] = json.loads(text)
         data.pop("latency_ns")
+        data.pop("layers_source", None)
         cells: dict[str, Any] = {key: Resources(**data.pop(key)) for key in ("network", "shell", "available")}
         layers = tuple(LayerCost(**layer) for layer in data.pop("layers"))
-        return cls(**data, **cells, layers=layers)
+        apart = data.pop("deviation", None)
+        return cls(**data, **cells, layers=layers, deviation=Deviation(**apart) if apart else None)
 
     def __str__(self) -> str:
         rows = [f"{'':6} {'network':>9} {'shell':>8} {'board':>10} {'used':>8}   ({self.cells_source})"]
@@ -86,9 +100,11 @@ class Report:
             f"pipeline {self.pipeline_stages} stages, a new event every {self.initiation_interval} clock, "
             f"{self.latency_ns:.1f} ns at {self.clock_mhz:g} MHz ({self.clock_source})"
         )
+        if self.deviation is not None:
+            rows.append(str(self.deviation))
         if self.layers:
             width = max(len(layer.layer) for layer in self.layers)
-            rows.append(f"{'layer':{width}} {'lut':>8} {'levels':>7}   (da4ml's estimate)")
+            rows.append(f"{'layer':{width}} {'lut':>8} {'levels':>7}   ({LAYERS})")
             rows += [f"{one.layer:{width}} {one.lut:>8,} {one.levels:>7}" for one in self.layers]
         return "\n".join(rows)
 
@@ -117,5 +133,5 @@ class Report:
         board.legend(frameon=False, fontsize=9)
         layers.barh([one.layer for one in self.layers], [one.lut for one in self.layers], color="#2b6cb0")
         layers.invert_yaxis()
-        layers.set_xlabel("LUTs that a layer adds\nda4ml's estimate", fontsize=9)
+        layers.set_xlabel(f"LUTs that a layer adds\n{LAYERS}", fontsize=9)
         return figure

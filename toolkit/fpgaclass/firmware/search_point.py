@@ -102,9 +102,7 @@ def evaluate(train: Train, score: Score, board: Board, task: Task) -> SearchPoin
         # A point must not depend on which ones were trained before it in the same process.
         keras.utils.set_random_seed(_SEED)
         model = _trained(train, task.setting, folder)
-        value = float(score(model))
-        if value != value or abs(value) == float("inf"):
-            raise InvalidInputError(f"the score is {value}")
+        value = _number(score(model))
         lut, stages = estimate(model, board)
         point = SearchPoint(
             task.setting, folder, value, lut, stages, stages * 1e3 / board.clock_mhz, _since(started)
@@ -156,7 +154,10 @@ def _trained(train: Train, setting: Mapping[str, Any], folder: Path) -> Any:
             return _load(path)
         except (OSError, TypeError, ValueError):
             path.unlink(missing_ok=True)  # damaged, or of layers that only `train` knows
-    model = prepare(train(**setting))
+    made = train(**setting)
+    if made is None:
+        raise InvalidInputError("train returned nothing", next_step="end it with `return model`")
+    model = prepare(made)
     # Keras writes by and by: in a folder that the system clears should we be killed.
     with tempfile.TemporaryDirectory() as scratch:
         model.save(Path(scratch) / MODEL_FILE)
@@ -164,6 +165,17 @@ def _trained(train: Train, setting: Mapping[str, Any], folder: Path) -> Any:
         shutil.copyfile(Path(scratch) / MODEL_FILE, arrived)
         arrived.replace(path)
     return model
+
+
+def _number(score: Any) -> float:
+    try:
+        value = float(score)
+    except (TypeError, ValueError) as bad:
+        step = "return one number, such as float(accuracy)"
+        raise InvalidInputError(f"the score is a {type(score).__name__}, no number", next_step=step) from bad
+    if not math.isfinite(value):
+        raise InvalidInputError(f"the score is {value}", next_step="see whether the training diverged")
+    return value
 
 
 def _load(path: Path) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpgaclass.core import FirmwareError, InvalidInputError
 from fpgaclass.firmware.board import Board
-from fpgaclass.firmware.search_point import SearchPoint
+from fpgaclass.firmware.search_point import ERROR_FILE, SearchPoint
 
 if TYPE_CHECKING:
     from fpgaclass.core.figure import DescribedFigure
@@ -38,9 +38,12 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in asdict(self).items():
-            if limit is not None and not limit > 0:
+            if limit is None:
+                continue
+            kinds, what = ((int,), "whole number") if name in ("lut", "points") else ((int, float), "number")
+            if isinstance(limit, bool) or not isinstance(limit, kinds) or not limit > 0:
                 raise InvalidInputError(
-                    f"the budget's {name} is {limit}", next_step="use a positive number, or leave it out"
+                    f"the budget's {name} is {limit!r}", next_step=f"use a positive {what}, or leave it out"
                 )
 
     def __str__(self) -> str:
@@ -95,7 +98,7 @@ class Search:
         smallest = min(self._done(), key=lambda one: one.lut, default=None)
         if smallest is None:
             raise FirmwareError(
-                f"all {len(self.points)} points failed", next_step="print the search for their errors"
+                f"{_all(self.points)} failed", next_step="see what went wrong in what the search prints"
             )
         raise FirmwareError(
             f"no point needs {limits} ({self.board.name}); the smallest needs {smallest.lut:,} LUT and "
@@ -138,15 +141,20 @@ class Search:
         ]
         widths = [max(len(row[k]) for row in [heads, *rows]) for k in range(len(heads))]
         lines = [
-            f"search for {self.board.title} at {self.board.clock_mhz:g} MHz: {len(done)} points "
+            f"search for {self.board.title} at {self.board.clock_mhz:g} MHz: {counted(len(done), 'point')} "
             f"(LUTs, stages and ns: {SOURCE})",
             *("  ".join(map(str.rjust, row, widths)).rstrip() for row in [heads, *rows]),
             f"*  Pareto: no other point has a {'lower' if self.lower_is_better else 'higher'} score "
             f"for as few LUTs. Budget: {self.budget}.",
         ]
-        lines += [f"failed: {setting_words(p.setting)}: {p.error}" for p in self.points if p.error]
+        failed = [point for point in self.points if point.error]
+        lines += [f"failed: {setting_words(p.setting)}: {p.error}{_traceback(p)}" for p in failed]
+        if any(map(_traceback, failed)):
+            lines.append("A failed point stays so: remove its folder to try it again.")
         if self.left_out:
-            lines.append(f"{self.left_out} settings were left out: the budget of points or seconds was spent")
+            were = "was" if self.left_out == 1 else "were"
+            left_out = f"{counted(self.left_out, 'setting')} {were} left out"
+            lines.append(f"{left_out}: the budget of points or seconds was spent")
         return "\n".join(lines)
 
     def plot(self, score_label: str = "score") -> DescribedFigure:
@@ -196,7 +204,7 @@ class Search:
         axes.set_ylabel(score_label)
         bar = figure.colorbar(dots, ax=axes)
         bar.set_label(f"latency (ns) at {self.board.clock_mhz:g} MHz (estimate)")
-        axes.set_title(f"{self.board.title}: {len(done)} points", fontsize=10)
+        axes.set_title(f"{self.board.title}: {counted(len(done), 'point')}", fontsize=10)
         axes.legend(frameon=False, fontsize=9)
         return figure
 
@@ -209,6 +217,21 @@ class Search:
     def _fits(self, point: SearchPoint, limits: Budget) -> bool:
         lut = self.board.resources.lut if limits.lut is None else limits.lut
         return point.lut <= lut and (limits.latency_ns is None or point.latency_ns <= limits.latency_ns)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words: ``1 point``, ``2 points``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def _all(points: tuple[SearchPoint, ...]) -> str:
+    return "the only point" if len(points) == 1 else f"all {len(points)} points"
+
+
+def _traceback(point: SearchPoint) -> str:
+    """Say where the whole of a failed point's error is, if it was kept."""
+    path = point.folder / ERROR_FILE
+    return f" (in full: {path})" if path.is_file() else ""
 
 
 def setting_words(setting: Mapping[str, Any]) -> str:

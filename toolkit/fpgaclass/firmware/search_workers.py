@@ -22,9 +22,11 @@ from typing import Any
 
 from fpgaclass.core import ToolMissingError, UsageError
 from fpgaclass.firmware.board import Board
+from fpgaclass.firmware.search_module import files_of, load_beside
 from fpgaclass.firmware.search_point import Score, SearchPoint, Task, Train, evaluate, find_point, one_line
 
 _WAY_OUT = "use jobs=1, or put train and score into a module beside the notebook"
+_FILES = "files.json"
 _START = "from fpgaclass.firmware.search_workers import main; main()"
 
 
@@ -47,6 +49,7 @@ def run_workers(
     with tempfile.TemporaryDirectory() as scratch:
         parcel = Path(scratch) / "work"
         parcel.write_bytes(_pack((train, score, board)))
+        parcel.with_name(_FILES).write_text(json.dumps(files_of((train, score))))
         with _crew(parcel, jobs) as idle:
 
             def one(task: Task) -> SearchPoint | None:
@@ -179,7 +182,10 @@ def main() -> None:
     try:
         import cloudpickle
 
-        train, score, board = cloudpickle.loads(Path(sys.argv[1]).read_bytes())
+        parcel = Path(sys.argv[1])
+        for name, file in json.loads(parcel.with_name(_FILES).read_text()).items():
+            load_beside(name, Path(file))
+        train, score, board = cloudpickle.loads(parcel.read_bytes())
     except Exception as bad:
         print("refused", one_line(bad), file=replies, flush=True)
         return

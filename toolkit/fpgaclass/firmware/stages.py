@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from fpgaclass.card import KernelDesign, compile_kernel, write_bit, write_xclbin
 from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
+from fpgaclass.firmware.deviation import DRAWN, Deviation, measure_deviation
 from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_hls
 from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.kernel import fit_to, make_design, shell_resources
@@ -34,8 +36,19 @@ class Built:
     agreements: tuple[Agreement, ...]
 
 
-def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[str, str]) -> Built:
-    """Run every stage into ``folder``; a stage that fails raises and leaves the rest undone."""
+def run_stages(
+    model: Any, board: Board, folder: Path, name: str, about: dict[str, str], given: Any = None
+) -> Built:
+    """Run every stage into ``folder``; a stage that fails raises and leaves the rest undone.
+
+    Args:
+        model: a quantised one, or trees.
+        board: that it is for.
+        folder: of the firmware.
+        name: of the firmware.
+        about: what its card file says of it.
+        given: the plain Keras model that was quantised, to be compared with.
+    """
     save_model(model, folder)
     with stage("network as logic", "da4ml"):
         network = fit_to(board, trace_network(model))
@@ -48,6 +61,8 @@ def run_stages(model: Any, board: Board, folder: Path, name: str, about: dict[st
         lambda: refuse_overflow(_implement(network, rtl, board, folder), board),
         lambda: _prove(model, network, design, folder),
     )
+    if given is not None:
+        report = dataclasses.replace(report, deviation=_deviation(given, network, folder))
     (folder / "reports" / "report.json").write_text(report.to_json())
     if board.form in ("alveo", "f2") and board.link is not None:
         with stage("card file", "xclbin"):
@@ -168,6 +183,17 @@ def _prove(model: Any, network: Network, design: KernelDesign, folder: Path) -> 
     events = spread_events(network.inputs)
     with stage(f"agreement of all stages on {len(events):,} events", "simulation"):
         return tuple(check_agreement(model, network, design, library, events, folder))
+
+
+def _deviation(given: Any, network: Network, folder: Path) -> Deviation:
+    library, inputs = folder / SOFTWARE / LIBRARY, network.inputs
+
+    def predict(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return run_vector(library, inputs, network.outputs, x) if library.is_file() else network.predict(x)
+
+    events = spread_events(inputs)
+    with stage(f"distance from the given model on {len(events):,} events", "Keras"):
+        return measure_deviation(given, predict, inputs, events, DRAWN)
 
 
 def _compile_emulation(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fpgaclass.core import UnsupportedLayerError
+from fpgaclass.firmware.instead import IN_HGQ2
 
 _DENSE = ("QDense", "QBatchNormDense", "QEinsumDense", "QEinsumDenseBatchnorm")
 _CONVOLUTIONS = ("QConv1D", "QConv2D")
@@ -23,34 +24,6 @@ SUPPORTED = (
     *_DENSE, *_CONVOLUTIONS, *_POOLS, *(f"Q{name}" for name in (*_POOLS, *_GLOBAL)), *_GLOBAL, *_MERGES,
     *_FREE, *_ELSE,
 )  # fmt: skip
-
-_WINDOW = "a dense or convolutional network over a fixed window"
-_GLOBAL_2D = "pooling with a pool_size of the whole image, and Flatten after it"
-_INSTEAD = {
-    "LSTM": _WINDOW,
-    "GRU": _WINDOW,
-    "SimpleRNN": _WINDOW,
-    "QGRU": _WINDOW,
-    "QSimpleRNN": _WINDOW,
-    "LayerNormalization": "hgq.layers.QBatchNormalization",
-    "Embedding": "a one-hot input and hgq.layers.QDense",
-    "Softmax": "hgq.layers.QSoftmax, or the logits: their argmax is that of softmax",
-    "PReLU": "keras.layers.LeakyReLU with one slope for all",
-    "ELU": "hgq.layers.QUnaryFunctionLUT('elu')",
-    "Subtract": "hgq.layers.QSubtract",
-    "Permute": "weights or inputs in the order that is wanted",
-    "QSum": "GlobalAveragePooling1D over a power of two of values, or hgq.layers.QDense",
-    "QMeanPow2": "GlobalAveragePooling1D",
-    "DepthwiseConv2D": "hgq.layers.QConv2D",
-    "SeparableConv2D": "two hgq.layers.QConv2D",
-    "ZeroPadding1D": "padding='same' in the convolution",
-    "ZeroPadding2D": "padding='same' in the convolution",
-    "UpSampling2D": "a dense layer to the larger size",
-    "QAffinedUnaryFunctionLUT": "hgq.layers.QUnaryFunctionLUT",
-    **{f"{q}Global{kind}Pooling2D": _GLOBAL_2D for q in ("", "Q") for kind in ("Max", "Average")},
-    **dict.fromkeys(("Functional", "Sequential"), "its layers one by one, in one model"),
-    **dict.fromkeys(("GaussianNoise", "GaussianDropout", "AlphaDropout"), "keras.layers.Dropout, or nothing"),
-}
 
 
 def check_quantised_layer(layer: Any) -> None:
@@ -69,7 +42,7 @@ def check_quantised_layer(layer: Any) -> None:
         )
     if kind not in SUPPORTED:
         raise UnsupportedLayerError(
-            f"layer {layer.name!r} ({kind}) cannot be built", next_step=f"use {_instead(kind)}"
+            f"layer {layer.name!r} ({kind}) cannot be built", next_step=f"use {_instead(layer, kind)}"
         )
     if type(layer).__module__.partition(".")[0] not in ("hgq", "keras"):
         raise UnsupportedLayerError(
@@ -257,10 +230,15 @@ def _pooling_faults(layer: Any) -> Iterator[tuple[str, str]]:
     counts = pooled_counts(layer)
     if "Max" in kind and len(counts) > 1:
         yield "pools over a padded border, where hls4ml's C++ differs", "use padding='valid'"
-    if "Average" in kind and not all(power_of_two(count) for count in counts):
+    odd = [count for count in counts if not power_of_two(count)]
+    if "Average" in kind and odd:
+        whole = "Global" in kind
         yield (
-            f"divides by {max(count for count in counts if not power_of_two(count))}, which no shift does",
-            "average over 2, 4, 8, ... values, such as pool_size=2",
+            f"divides by {max(odd)}, which no shift does",
+            f"use {kind.replace('Average', 'Max')}, or Flatten and a dense layer; or bring what it takes to "
+            "2, 4, 8, ... values in all"
+            if whole
+            else "average over 2, 4, 8, ... values, such as pool_size=2",
         )
 
 
@@ -296,11 +274,26 @@ def _first_quantisers(model: Any, tensor: Any) -> Iterator[tuple[Any, Any]]:
                 yield from ((layer, several[place].quantizer) for place in places)
 
 
-def _instead(kind: str) -> str:
-    if kind in _INSTEAD:
-        return _INSTEAD[kind]
+def _instead(layer: Any, kind: str) -> str:
+    if kind.removeprefix("Q").startswith("Global") and kind.endswith("2D"):
+        return _whole_image(layer, kind.removeprefix("Q").removeprefix("Global"))
+    if kind in IN_HGQ2:
+        return IN_HGQ2[kind]
     if f"Q{kind}" in SUPPORTED:
         return f"hgq.layers.Q{kind}"
     if f"Q{kind}ing" in SUPPORTED:
         return f"hgq.layers.Q{kind}ing"
     return "layers of hgq.layers such as QDense, QConv2D, QMaxPooling2D and QAdd"
+
+
+def _whole_image(layer: Any, pool: str) -> str:
+    """Say how to pool a whole image in a way that hls4ml takes."""
+    size = tuple(layer.input.shape[1:-1])
+    count = math.prod(size)
+    if "Average" in pool and not power_of_two(count):
+        return (
+            f"hgq.layers.QMaxPooling2D(pool_size={size}) and Flatten: of {count} values no shift is the mean"
+        )
+    return (
+        f"hgq.layers.Q{pool}(pool_size={size}), which is the whole image, and keras.layers.Flatten after it"
+    )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.core import InvalidInputError, stage, warn
-from fpgaclass.firmware.artifact import Firmware
+from fpgaclass.firmware.artifact import Firmware, require_firmware
 from fpgaclass.firmware.build import prepare
+from fpgaclass.firmware.events import checked_events
 from fpgaclass.firmware.layers import LayerTrace, compare_layers
 from fpgaclass.firmware.models import load_built
+from fpgaclass.firmware.precisions import Precision
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def trace(
     model: Any,
     events: npt.ArrayLike,
     *,
-    precision: str | Mapping[str, Any] = "fixed<16,6>",
+    precision: Precision = None,
     firmware: Firmware | None = None,
 ) -> Trace:
     """Compare model and logic layer by layer, and count overflows, on events of yours (n, \\*shape).
@@ -73,18 +73,15 @@ def trace(
             model, in place of the logic of the model itself.
 
     Raises:
-        InvalidInputError: the events' shape does not fit, or they hold NaN or infinity.
+        InvalidInputError: the events' shape does not fit, there are none, or some are not finite.
     """
     model = prepare(model, precision)
-    x = np.asarray(events, dtype=np.float32)
-    if x.shape[1:] != tuple(model.input_shape[1:]) or not len(x):
+    x = checked_events(events, model.input_shape[1:], at_least=1)
+    if firmware is not None and require_firmware(firmware).inputs.shape != tuple(model.input_shape[1:]):
         raise InvalidInputError(
-            f"events have shape {x.shape}, not (n, {', '.join(map(str, model.input_shape[1:]))})",
-            next_step="pass one row an event, and at least one",
+            f"the model takes {tuple(model.input_shape[1:])}, the firmware {firmware.inputs.shape}",
+            next_step="pass a firmware that was made of a version of this model",
         )
-    bad = int((~np.isfinite(x.reshape(len(x), -1))).any(axis=1).sum())
-    if bad:
-        raise InvalidInputError(f"{bad} events hold NaN or infinity", next_step="drop or mend them")
     with stage(f"trace of {len(x):,} events", "da4ml"):
         built = model if firmware is None else load_built(firmware.folder)
         layers = compare_layers(model, built, x)

@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import find_compiler
-from fpgaclass.core import run_tool
+from fpgaclass.core import FirmwareError, run_tool
+from fpgaclass.firmware.events import checked_events
 from fpgaclass.firmware.words import WordFormat
 
 SOFTWARE = "software"
 LIBRARY = "vector.so"
 LANES = 16
 _CHUNK = 100
+_AT_ONCE = 1 << 21  # values that are events in doubles at a time
 
 _HEAD = """#include <cmath>
 #include <cstdint>
@@ -102,14 +104,41 @@ def compile_vector(folder: Path) -> Path:
 def run_vector(
     library: Path, inputs: WordFormat, outputs: WordFormat, x: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """Run the compiled logic on events (n, \\*inputs.shape) -> (n, \\*outputs.shape)."""
-    function = ctypes.CDLL(str(library)).predict
+    """Run the compiled logic on events (n, \\*inputs.shape) -> (n, \\*outputs.shape).
+
+    Raises:
+        InvalidInputError: the events do not fit.
+        FirmwareError: the library cannot be loaded.
+    """
+    function = load_library(library).predict
     pointer = ctypes.POINTER(ctypes.c_double)
     function.argtypes, function.restype = [pointer, pointer, ctypes.c_long], None
-    events = np.ascontiguousarray(inputs.bounded(x))
-    out = np.empty((len(events), len(outputs.fields)))
-    function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events))
-    return out.reshape(-1, *outputs.shape).astype(np.float32)
+    given = checked_events(x, inputs.shape)
+    result = np.empty((len(given), len(outputs.fields)), np.float32)
+    # In doubles, events take several times the memory that their owner found for them.
+    at_once = max(1, _AT_ONCE // max(1, len(inputs.fields)))
+    for first in range(0, len(given), at_once):
+        events = np.ascontiguousarray(inputs.bounded(given[first : first + at_once]))
+        out = np.empty((len(events), len(outputs.fields)))
+        function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events))
+        result[first : first + at_once] = out
+    return result.reshape(-1, *outputs.shape)
+
+
+def load_library(library: Path) -> Any:
+    """Load what was compiled for this machine.
+
+    Raises:
+        FirmwareError: it is of another machine, damaged, or gone.
+    """
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as bad:
+        raise FirmwareError(
+            f"the firmware's software does not run on this machine: {bad}",
+            where=str(library),
+            next_step="build it again here with firmware.build(model)",
+        ) from bad
 
 
 def _grid(logic: Any, kinds: list[tuple[int, ...]]) -> list[float]:

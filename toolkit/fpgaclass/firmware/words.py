@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.core import InvalidInputError
+from fpgaclass.firmware.events import checked_events
 
 BEAT_BYTES = 64
 FLOAT = np.dtype(np.float32)
@@ -105,8 +106,13 @@ class WordFormat:
         return words
 
     def decode(self, words: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Unpack words (n, slot_words) into floats (n, \\*shape)."""
+        """Unpack words (n, slot_words) into floats (n, \\*shape).
+
+        Raises:
+            InvalidInputError: their shape or their type does not fit.
+        """
         raw = np.asarray(words)
+        self._check_type(raw)
         if raw.ndim != 2 or raw.shape[1] != self.slot_words:
             raise InvalidInputError(
                 f"words have shape {raw.shape}, not (n, {self.slot_words})",
@@ -119,6 +125,20 @@ class WordFormat:
         whole = np.where(unsigned, whole & ((1 << self.word_bits) - 1), whole)
         values = whole * np.exp2([-field.fraction for field in self.fields])
         return values.reshape(-1, *self.shape).astype(np.float32)
+
+    def _check_type(self, raw: npt.NDArray[Any]) -> None:
+        """Refuse words that would lose bits, as floats would that become integers."""
+        if raw.dtype == self.dtype:
+            return
+        fits = raw.dtype.kind in ("iuf" if self.floats else "iu")
+        if fits and not self.floats and raw.size:
+            ends = np.iinfo(self.dtype)
+            fits = ends.min <= int(raw.min()) and int(raw.max()) <= ends.max
+        if not fits:
+            raise InvalidInputError(
+                f"words are of type {raw.dtype}, not {self.dtype}",
+                next_step="pass the buffer as the kernel wrote it",
+            )
 
     def out_of_range(self, x: npt.ArrayLike) -> int:
         """Count the events with a value that its field cannot hold, and that therefore wraps."""
@@ -143,21 +163,8 @@ class WordFormat:
         Raises:
             InvalidInputError: the shape does not fit, or there are values that are not finite.
         """
-        try:
-            with np.errstate(over="ignore"):  # what becomes infinite is refused below
-                events = np.asarray(x).astype(np.float32).astype(np.float64)
-        except (TypeError, ValueError) as odd:
-            raise InvalidInputError(f"events are no array of numbers: {odd}") from odd
-        if events.shape[1:] != self.shape:
-            raise InvalidInputError(
-                f"events have shape {events.shape}, not (n, {', '.join(map(str, self.shape))})",
-                next_step="pass one row an event",
-            )
-        size = math.prod(self.shape)
-        if not np.isfinite(events).all():
-            bad = int((~np.isfinite(events.reshape(len(events), size))).any(axis=1).sum())
-            raise InvalidInputError(f"{bad} events hold NaN or infinity", next_step="drop or mend them")
-        return events.reshape(len(events), size)
+        events = checked_events(x, self.shape)
+        return events.reshape(len(events), math.prod(self.shape)).astype(np.float64)
 
 
 def word_bits_for(fields: Sequence[Field]) -> int:

@@ -18,6 +18,7 @@ from fpgaclass.core import (
     FirmwareError,
     InvalidInputError,
     ToolMissingError,
+    as_disk_full,
     atomic_directory,
     cache_directory,
     digest_of,
@@ -27,7 +28,7 @@ from fpgaclass.core import (
     say,
     stage,
 )
-from fpgaclass.firmware.artifact import MANIFEST, Firmware
+from fpgaclass.firmware.artifact import MANIFEST, Firmware, require_firmware, some_path
 from fpgaclass.firmware.board import Board, Resources, load_board
 from fpgaclass.firmware.network import TOP
 from fpgaclass.firmware.report import VENDOR, Report
@@ -60,25 +61,34 @@ def bundle(firmware: Firmware, path: str | Path, *, board: str | Path | Board | 
 
     Raises:
         InvalidInputError: the firmware or the path does not fit.
+        FirmwareError: the file cannot be written.
 
     Example::
 
         firmware.bundle(built, "muon_pt-u250.tar.gz")
     """
-    path = Path(path)
+    path = some_path(path)
     if not path.name.endswith((".tar.gz", ".tgz")):
         raise InvalidInputError(f"{path.name} is no .tar.gz", next_step=f"name it {path.stem}.tar.gz")
-    project = make_project(firmware, load_board(board or firmware.manifest.board))
+    project = make_project(require_firmware(firmware), load_board(board or firmware.manifest.board))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in sorted(project.files.items()):
             entry = tarfile.TarInfo(f"{project.name}-{project.board}/{name}")
             entry.size, entry.mode = len(data), 0o755 if name.endswith(".sh") else 0o644
             archive.addfile(entry, io.BytesIO(data))
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
-    scratch.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+        scratch.replace(path)
+    except OSError as refused:
+        scratch.unlink(missing_ok=True)
+        raise as_disk_full(refused) or FirmwareError(
+            f"the bundle cannot be written: {refused.strerror or refused}",
+            where=str(path),
+            next_step="name a file where you may write",
+        ) from refused
     return path
 
 
@@ -96,10 +106,10 @@ def read_back(
         InvalidInputError: the results are of another firmware, or not such a file.
         FirmwareError: they are damaged, or a file or report is missing.
     """
-    target = load_board(board or firmware.manifest.board)
+    target = load_board(board or require_firmware(firmware).manifest.board)
     project = make_project(firmware, target)
     with tempfile.TemporaryDirectory() as scratch:
-        _unpack(Path(results), Path(scratch))
+        _unpack(some_path(results), Path(scratch))
         return _adopt(firmware, target, project, Path(scratch) / _RESULTS)
 
 

@@ -1,0 +1,117 @@
+"""How far a firmware is from the model that was handed in, before anything was rounded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgaclass.core import InvalidInputError
+from fpgaclass.firmware import Deviation, Firmware, Report, build, deviation, quantise
+from fpgaclass.firmware.deviation import DRAWN, YOURS, measure_deviation
+from fpgaclass.firmware.words import Field, WordFormat
+
+
+@pytest.fixture(scope="session")
+def built(float_model: Any) -> Firmware:
+    """The plain model of the tests, in eight bits: far from what was trained."""
+    return build(float_model, precision="fixed<8,4>", name="coarse")
+
+
+def test_the_report_of_a_plain_model_says_how_far_it_is(built: Firmware) -> None:
+    """Exact to the bit is what the quantised model is; what rounding has cost was nowhere to be read."""
+    found = built.report.deviation
+    assert found is not None
+    assert (found.events, found.drawn, found.source) == (20_000, DRAWN, "simulated")
+    assert found.largest > found.mean > 0
+    assert str(found) in str(built.report)
+    assert "simulated" in str(found)
+    assert json.loads(built.report.to_json())["deviation"]["largest"] == found.largest
+    assert Report.from_json(built.report.to_json()) == built.report
+
+
+def test_the_user_s_events_are_compared_and_kept(
+    built: Firmware, float_model: Any, events: Any, tmp_path: Path
+) -> None:
+    """What counts is the user's data; the same firmware is found in the cache, a copy has the figure."""
+    again = build(float_model, precision="fixed<8,4>", name="coarse", events=events)
+    assert again.folder == built.folder
+    found = again.report.deviation
+    assert found == deviation(float_model, built, events)
+    apart = np.abs(float_model.predict(events, verbose=0) - built.predict(events))
+    assert found is not None
+    assert (found.events, found.drawn) == (len(events), YOURS)
+    assert found.largest == pytest.approx(apart.max(), rel=1e-4)
+    assert found.mean == pytest.approx(apart.mean(), rel=1e-4)
+    assert found.same_class is None, "a regressor chooses nothing"
+    assert again.save(tmp_path / "mine").report.deviation == found
+    assert Firmware.load(built.folder).report == built.report, "the cache keeps its own"
+
+
+def test_the_quantised_model_alone_is_another_report(float_model: Any, built: Firmware) -> None:
+    """The same network without the model that it was made of has nothing to be compared with."""
+    alone = build(quantise(float_model, "fixed<8,4>", name="plain"), name="coarse")
+    assert alone.manifest.model == built.manifest.model
+    assert alone.report.deviation is None
+
+
+def test_a_quantised_model_is_the_firmware(quantised_model: Any, events: Any) -> None:
+    """For HGQ2 the given model is the quantised one: nothing is between, on events that are on its grid."""
+    made = build(quantised_model, name="small")
+    assert made.report.deviation is None
+    assert deviation(quantised_model, made, events).largest < 1e-6
+
+
+def _one(outputs: int, activation: str) -> Any:
+    import keras
+
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(outputs, activation=activation)])
+
+
+_INPUTS = WordFormat((Field(1, 3, 4),) * 2, 8, (2,))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "activation", "share"), [(3, "softmax", 0.5), (1, "sigmoid", 0.5), (1, "linear", None)]
+)
+def test_classifiers_are_told_how_often_they_choose_alike(
+    outputs: int, activation: str, share: float | None
+) -> None:
+    """An error of a hundredth is much at the edge of a cut and nothing elsewhere: half of these flip."""
+    model = _one(outputs, activation)
+    x = np.random.default_rng(0).uniform(-4, 4, (40, 2)).astype(np.float32)
+    right = np.asarray(model(x))
+    wrong = np.roll(right, 1, axis=1) if outputs > 1 else 1 - right
+    half = np.concatenate([right[:20], wrong[20:]])
+    found = measure_deviation(model, lambda _: half, _INPUTS, x, YOURS)
+    assert found.same_class == share
+    assert ("same choice in 50.00%" in str(found)) is (share is not None)
+
+
+def test_events_that_wrap_are_counted() -> None:
+    """A distance of sixty with two events beyond the input's type is not the network's doing."""
+    model = _one(1, "linear")
+    x = np.array([[0, 0], [9, 0], [0, -9.5]], np.float32)
+    found = measure_deviation(model, lambda x: np.asarray(model(x)), _INPUTS, x, YOURS)
+    assert (found.wrapped, found.largest) == (2, 0)
+    assert "2 wrap at the input" in str(found)
+
+
+@pytest.mark.parametrize("events", [np.zeros((0, 6)), np.zeros((3, 5)), np.full((3, 6), np.nan), ["a"]])
+def test_wrong_events_are_refused_before_the_build(float_model: Any, events: Any) -> None:
+    """A minute of work and then an error about a shape would be a minute lost."""
+    with pytest.raises(InvalidInputError):
+        build(float_model, precision="fixed<7,4>", name="never", events=events)
+
+
+def test_what_is_no_keras_model_is_refused(quantised_model: Any, events: Any) -> None:
+    """Trees have scores of their own making."""
+    made = build(quantised_model, name="small")
+    with pytest.raises(InvalidInputError, match=r"a dict is not a Keras model"):
+        deviation({}, made, events)
+    with pytest.raises(InvalidInputError, match=r"a str is no firmware. Next: read one with Firmware.load"):
+        deviation(quantised_model, str(made.folder), events)  # type: ignore[arg-type]
+    assert Deviation(1, YOURS, 0.0, 0.0, None, 0).source == "simulated"
