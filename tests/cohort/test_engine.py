@@ -254,6 +254,22 @@ def test_what_will_not_go_is_listed_with_its_id(
     assert verbs.destroy(course, provider=provider).audit == ()
 
 
+def test_what_was_swept_costs_no_more(course: Path, cloud: MemoryCloud, provider: MemoryProvider) -> None:
+    """The timer sweeps a cohort that has ended, and `cost` must not count on for ever."""
+    verbs.apply(course, provider=provider)
+    state = State()
+    assert costs.cost("spring27").an_hour > 0
+    with state.engine.begin() as connection:
+        connection.execute(cohorts.update().values(expires=now() - timedelta(minutes=1)))
+    sweeping.sweep(course, provider=provider, dry_run=True)
+    assert costs.cost("spring27").an_hour > 0
+    sweeping.sweep(course, provider=provider)
+    assert not cloud.things
+    assert costs.cost("spring27").an_hour == 0
+    assert {row.state for row in state.rows("spring27")} == {"deleted"}
+    assert not verbs.apply(course, provider=provider).failed, "and its name can be used again"
+
+
 def test_sweep_takes_the_dead_and_leaves_the_living(
     course: Path, cloud: MemoryCloud, provider: MemoryProvider
 ) -> None:

@@ -15,13 +15,13 @@ import pytest
 from fpgaclass.cohort import playbook, reports, sweeping, verbs
 from fpgaclass.cohort.errors import CohortError, LostError, ProviderError
 from fpgaclass.cohort.plans import Resource
-from fpgaclass.cohort.port import Found, Marker, Order, as_address, scrub
+from fpgaclass.cohort.port import Capabilities, Found, Marker, Order, as_address, scrub
 from fpgaclass.cohort.providers.infn import InfnProvider
 from fpgaclass.cohort.roster import Student, read_roster
 from fpgaclass.cohort.sites import Infn
 from fpgaclass.cohort.spec import load_spec
 from fpgaclass.cohort.state import Row
-from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
+from fpgaclass.cohort.testing import FakeOrchestrator, MemoryCloud, MemoryProvider
 from fpgaclass.cohort.timer import crontab_line, timer_units
 from fpgaclass.core import CourseError, InvalidInputError
 
@@ -276,6 +276,37 @@ def _odd_orchestrator(answers: dict[str, tuple[int, str, str]], asked: list[str]
 @pytest.fixture(autouse=True)
 def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FPGACLASS_OIDC_TOKEN", "good")
+
+
+def test_a_token_is_nowhere_but_in_the_calls(run: Run, cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on the screen, not as JSON, not in the state, not at the cloud; also where the cloud repeats it."""
+    token = "geheim-0123456789"
+    monkeypatch.setenv("FPGACLASS_OIDC_TOKEN", token)
+    cohort.write_text(
+        "name: c27\nprovider: infn\nhours: 1\nroster: r.csv\nseat: {size: m1.large}\n"
+        "infn: {orchestrator: 'http://127.0.0.1', user_group: courses/fpga}\n"
+    )
+    with FakeOrchestrator() as orchestrator:
+        settings = Infn(orchestrator=orchestrator.endpoint, user_group="courses/fpga")
+        quick = Capabilities(calls_per_second=500.0, workers=1, poll_s=0.02)
+        provider = InfnProvider(settings, capabilities=quick)
+        monkeypatch.setattr("fpgaclass.cohort.verbs.connect", lambda _: provider)
+        said = []
+        orchestrator.control(expired=[token])
+        for expired in ([token], []):
+            orchestrator.control(expired=expired)
+            for verb in ("plan", "apply", "status", "cost", "destroy"):
+                yes = ["--yes"] if verb in ("apply", "destroy") else []
+                for form in ([], ["--json"]):
+                    ended = run("cohort", verb, *yes, *form, "--course", cohort)
+                    said += [ended.out, ended.err]
+            said.append(json.dumps(orchestrator.things()))
+    assert any("the token has expired or is not taken" in text for text in said), "it was repeated to us"
+    assert any('"ready"' in text for text in said), "and taken, the second time"
+    assert not [text for text in said if token in text]
+    kept = [path for path in (cohort.parent / "state").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if token.encode() in path.read_bytes()]
 
 
 LIST = "GET /deployments"

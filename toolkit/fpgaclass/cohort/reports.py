@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
+from fpgaclass.cohort.database import now
 from fpgaclass.cohort.leases import Card, Lease, Waiting, Window
 from fpgaclass.cohort.playbook import Configured
 from fpgaclass.cohort.port import printable
@@ -70,13 +71,15 @@ def status_table(found: Status, timezone: str = "UTC") -> RenderableType:
         head = "this state does not know the cohort; nothing was applied from here"
         return Group(Text(head), table) if found.found else Text(head)
     cohort = found.cohort
-    ends = "" if cohort.phase == "destroyed" else f", ends {_when(cohort.expires, timezone)} {timezone}"
+    word = "ended" if cohort.expires <= now() else "ends"
+    ends = "" if cohort.phase == "destroyed" else f", {word} {_when(cohort.expires, timezone)} {timezone}"
     head = f"cohort {cohort.name} on {cohort.provider}: {cohort.phase}{ends}"
     if not table.row_count:
         return Text(head, style="bold")
     lines: list[RenderableType] = [Text(head, style="bold"), table]
     if found.missing:
-        lines.append(Text(f"missing: {', '.join(found.missing)}; apply makes them anew", style="red"))
+        remedy = "destroy, then apply" if word == "ended" else "apply makes them anew"
+        lines.append(Text(f"missing: {', '.join(found.missing)}; {remedy}", style="red"))
     for status, remedy in (("failed", "apply makes it anew"), ("stopped", "start it at the provider's")):
         if keys := [key for key, thing in there.items() if thing.status == status]:
             lines.append(Text(f"{status}: {', '.join(keys)}; {remedy}", style="red"))

@@ -86,7 +86,7 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
                 machine="not planned" if row is None else row.state,
                 connect=f"ssh {login}@{row.address}" if row and ready and row.address else "",
                 key=bool(people[login].public_key),
-                ends=cohort.expires if cohort else None,
+                ends=cohort.expires if cohort and cohort.phase != "destroyed" else None,
                 lease=own,
                 due=due,
                 card_connect=f"ssh {login}@{node.address}" if node and node.address else "",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpgaclass.cohort.applied import Listener
 from fpgaclass.cohort.database import now
+from fpgaclass.cohort.errors import BusyError
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Found, Provider
 from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.spec import load_spec
-from fpgaclass.cohort.state import State
+from fpgaclass.cohort.state import DELETED, CohortRow, State
 from fpgaclass.cohort.teardown import remove_all
+from fpgaclass.cohort.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,24 @@ def sweep(
         remove_all(
             cloud, lambda kinds: [f for f in cloud.inventory(None, kinds) if dead(f)], listener=listener
         )
+    for known in () if dry_run else cohorts.values():
+        if known.phase != "destroyed":
+            _note(state, known, {f.marker.key for f in doomed if f.marker.cohort == known.name})
     living = len(there) - len(doomed) - len(others)
     return Swept(tuple(map(_entry, doomed)), tuple(map(_entry, others)), living)
+
+
+def _note(state: State, cohort: CohortRow, keys: Collection[str]) -> None:
+    """Write down what is gone, so that it costs no more; whoever works on the cohort finds it out anyway."""
+    over = cohort.expires <= now()
+    if not (over or keys):
+        return
+    with suppress(BusyError), Writer(state.engine, cohort.name) as writer:
+        rows = [row for row in state.rows(cohort.name) if row.state != DELETED]
+        gone = [row.key for row in rows if over or row.key in keys]
+        state.set(writer, gone, state=DELETED, error="", ended=now())
+        if over:
+            state.phase(writer, "destroyed")
 
 
 def _entry(found: Found) -> tuple[str, Kind, str, str]:
