@@ -1,6 +1,15 @@
 #!/bin/sh
-# Makes the environment with the first Python that the pins are for.
+# Makes the environment with the first Python that the pins are for, unless there is a whole one.
 set -eu
+case $OPTIONS in *--without-pip*) whole="import sys" ;; *) whole="import pip" ;; esac
+if "$ENVIRONMENT/bin/python" -c "$whole" 2>/dev/null; then
+  touch "$ENVIRONMENT/.made"
+  exit 0
+fi
+if [ -e "$ENVIRONMENT" ] && [ ! -e "$ENVIRONMENT/pyvenv.cfg" ]; then
+  echo "$ENVIRONMENT is there, and is no environment of Python" >&2
+  exit 1
+fi
 for python in ${PYTHON:-python3.12 python3.11 python3}; do
   "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || continue
   rm -rf "$ENVIRONMENT" # of a run that was cut off
