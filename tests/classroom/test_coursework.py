@@ -134,3 +134,26 @@ def test_before_the_first_up_each_of_them_says_so(tiny_course: Path, tmp_path: P
         with pytest.raises(ClassroomError, match=r"was not released.*up` first"):
             call()
     assert not (tmp_path / "state").exists()
+
+
+def test_rules_that_lateness_cannot_follow_are_refused_before_they_are_kept(
+    classroom: Classroom, submit: Submit
+) -> None:
+    """A minus too many in a command had stopped grading, feedback and export of the lab from then on."""
+    submit("ada", when=LATE)
+    classroom.grade(LAB)
+    with pytest.raises(UsageError, match=r"percent per day: .* 0, not -5"):
+        _class(classroom, "class", "late", LAB, "ada", "--percent-per-day", "-5")
+    assert classroom.settle(LAB) == (), "nothing of it is kept"
+    kept = classroom.layout.course / "late_exceptions.json"
+    kept.write_text(json.dumps({LAB: {"ada": {"days": 0}}}))
+    with pytest.raises(
+        ClassroomError, match=r"cannot be followed for ada: days.*class late 01_square ada --reset"
+    ):
+        classroom.settle(LAB)
+    _class(classroom, "class", "late", LAB, "ada", "--reset")
+    for wrong in ("nan", "-1", "1e9"):
+        with pytest.raises(UsageError, match="days cannot be given"):
+            _class(classroom, "extend", LAB, "ada", "--days", wrong)
+    with pytest.raises(UsageError, match=r"cannot be written: Is a directory.*--out"):
+        _class(classroom, "export", "--out", str(classroom.layout.state))

@@ -172,11 +172,18 @@ class Coursework:
 
         Returns:
             The students whose penalty changed.
+
+        Raises:
+            UsageError: a rule is none that lateness can follow.
         """
-        from fpgaclass.classroom.nbgrader_course import EXCEPTIONS_FILE
+        from fpgaclass.classroom.nbgrader_course import EXCEPTIONS_FILE, late_rules
 
         self._check_lab(lab)
         self._check_student(student)
+        try:
+            late_rules(rules or {})
+        except ValueError as wrong:
+            raise UsageError(f"lateness cannot cost that: {wrong}") from wrong
         path = self.layout.course / EXCEPTIONS_FILE
         exceptions = read_json(path, {})
         mine = exceptions.setdefault(lab, {})

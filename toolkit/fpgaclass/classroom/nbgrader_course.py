@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.classroom.gradebook import URL_VARIABLE, gradebook_url
+from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
 from fpgaclass.classroom.nbgrader_settings import configure
 from fpgaclass.classroom.standings import standings
@@ -148,11 +149,37 @@ def read_marks(layout: Layout, labs: Sequence[str], students: Sequence[str]) -> 
 
 
 def late_policy(course: Path, lab: str, student: str = "") -> LatePolicy:
-    """Return what lateness costs a student in a lab; nothing for a lab that the file does not know."""
+    """Return what lateness costs a student in a lab; nothing for a lab that the file does not know.
+
+    Raises:
+        ClassroomError: what the files say cannot be followed; somebody edited them.
+    """
     rules = read_json(course / LATE_FILE, {}).get(lab, {})
-    return LatePolicy.model_validate(
-        rules | read_json(course / EXCEPTIONS_FILE, {}).get(lab, {}).get(student, {})
-    )
+    own = read_json(course / EXCEPTIONS_FILE, {}).get(lab, {}).get(student, {})
+    try:
+        return late_rules(rules | own)
+    except ValueError as wrong:
+        name, step = LATE_FILE, "restore that file"
+        if own:
+            name, step = EXCEPTIONS_FILE, command("class", "late", lab, student, "--reset")
+        text = f"lateness in {lab} cannot be followed for {student}: {wrong}"
+        raise ClassroomError(text, where=str(course / name), next_step=step) from wrong
+
+
+def late_rules(rules: dict[str, Any]) -> LatePolicy:
+    """Return the policy of some rules.
+
+    Raises:
+        ValueError: it names what is wrong, in one line.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return LatePolicy.model_validate(rules)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        name = " ".join(map(str, first["loc"])).replace("_", " ")
+        raise ValueError(f"{name}: {first['msg']}, not {str(first['input'])[:40]}") from wrong
 
 
 def api_log(layout: Layout, result: dict[str, Any], failure: str = "") -> str:

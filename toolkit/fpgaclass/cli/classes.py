@@ -66,7 +66,7 @@ def collect(lab: Lab, course: CoursePath = None, state: State = None) -> None:
 def grade(
     lab: Lab,
     student: Annotated[str | None, typer.Option(help="Only this student.")] = None,
-    jobs: Annotated[int, typer.Option(help="Submissions at once; 0 for one a processor.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Submissions at once; 0 for one a processor.")] = 0,
     scheduler: Annotated[
         str | None, typer.Option(help="Run them on the workers of a Dask scheduler, tcp://host:8786.")
     ] = None,
@@ -103,7 +103,7 @@ def grade(
 
 def feedback(
     lab: Lab,
-    jobs: Annotated[int, typer.Option(help="Students at once; 0 for one a processor.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Students at once; 0 for one a processor.")] = 0,
     course: CoursePath = None,
     state: State = None,
 ) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaclass.classroom import Classroom
-from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class
+from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class, write_out
 from fpgaclass.core import UsageError
 from fpgaclass.course import Course
 
@@ -75,7 +75,7 @@ def similarity(
 
     report = _class(course, state).similarity(lab, least=least)
     if out is not None:
-        out.write_text(similarity_page(report), encoding="utf-8")
+        write_out(out, similarity_page(report))
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
         return

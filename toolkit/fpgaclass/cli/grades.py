@@ -10,9 +10,11 @@ import typer
 
 from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.export import FORMATS, export_marks
-from fpgaclass.cli.options import CoursePath, Lab, State, find_class
+from fpgaclass.cli.options import CoursePath, Lab, State, find_class, write_out
 from fpgaclass.core import UsageError
 from fpgaclass.course import Course
+
+_LONGEST = 366
 
 
 def export(
@@ -32,7 +34,7 @@ def export(
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        write_out(out, text)
         print(out)
 
 
@@ -44,6 +46,9 @@ def extend(
     state: State = None,
 ) -> None:
     """Give a student more time for a lab; marks that are there follow at once."""
+    if not 0 <= days <= _LONGEST:  # and what is no number is neither
+        step = f"give 0 to {_LONGEST}; to end a lab earlier, change its deadline in course.yaml"
+        raise UsageError(f"{days:g} days cannot be given", where="--days", next_step=step)
     found = Classroom(Course.load(find_class(course, state)), state)
     changed = found.extend(lab, student, timedelta(days=days))
     print(f"{student} has {days:g} days more for {lab}")

@@ -33,6 +33,20 @@ def find_class(course: Path | None, state: Path | None) -> Path:
     return find_course(course)
 
 
+def write_out(path: Path, text: str) -> None:
+    """Write what ``--out`` asks for.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as trouble:
+        step = "name a file in a folder that is there with --out"
+        text = f"the file cannot be written: {trouble.strerror or trouble}"
+        raise UsageError(text, where=str(path), next_step=step) from trouble
+
+
 def program() -> str:
     """Return what somebody types to get this program: its name, or the launcher of a clone."""
     launcher = _PACKAGE.parents[1] / "fpgaclass"
