@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.seats import WELCOME
 from fpgaclass.course import Course
 
 PICTURES = os.environ.get("FPGACLASS_PICTURES")
@@ -107,6 +108,10 @@ def page_of() -> Iterator[Any]:
             page.fill("#password_input", password)
             page.click("#login_submit")
             page.wait_for_selector(MENU)
+            # Who comes for the first time sees where the work is; it would come before what is opened next.
+            with suppress(playwright.TimeoutError):
+                if WELCOME in page.url:
+                    page.wait_for_selector(".jp-MarkdownViewer h1")
             return page
 
         open_page.witnesses = []  # type: ignore[attr-defined]
@@ -219,7 +224,7 @@ def _fetch_and_open(page: Any, lab: str) -> None:
     page.click("button:has-text('Fetch')")
     page.wait_for_selector("button:has-text('Submit')")
     # From the list, as people do: a notebook's address, opened while JupyterLab brings back its last screen,
-    # was once in fifteen times under load not opened.
+    # is once in fifteen times under load not opened.
     page.click(f"a.assignment-notebooks-link:has-text('{lab}')")
     page.click(f".assignment-notebooks a:text-is('{lab}')")
     page.wait_for_selector(".jp-NotebookPanel .jp-MarkdownOutput h1")

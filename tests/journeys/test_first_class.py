@@ -114,7 +114,7 @@ print(own, json.dumps([port for port in {ports} if open_here(port)]))
 def _work(student: Any, answer: str, state: Path) -> None:
     """Log in, fetch the lab, answer, run everything, submit."""
     student.log_in()
-    assert str(student.start_server().url).endswith("/lab/tree/START_HERE.md"), "the first page of all"
+    assert student.start_server().url.path.endswith("/lab/tree/START_HERE.md"), "the first page of all"
     assert _is_limited(state, student.name)
     lab = {"course_id": COURSE, "assignment_id": LAB}
     listed = student.call("GET", "/assignments", params={"course_id": COURSE})["value"]
