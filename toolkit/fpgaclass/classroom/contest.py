@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
+from fpgaclass.classroom.database import open_engine
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def read_boards(url: str, course: str, labs: Sequence[str]) -> dict[str, tuple[B
         course: nbgrader's name of the course.
         labs: the labs' names.
     """
-    engine = sql.create_engine(url)
+    engine = open_engine(url)
     try:
         with engine.connect() as db:
             if not sql.inspect(db).has_table(tables.figures.name):

@@ -21,14 +21,12 @@ import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
 from fpgaclass.classroom.contest import write_figures
+from fpgaclass.classroom.database import URL_VARIABLE, open_engine, unusable
 from fpgaclass.classroom.lateness import Late, granted, read_grants, settle, write_grant
 from fpgaclass.classroom.points import new_notebook, write_points
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import SourceCell
-
-URL_VARIABLE = "FPGACLASS_GRADEBOOK"
-"""The gradebook's database, as SQLAlchemy writes it; without it, gradebook.db in the course folder."""
 
 
 def gradebook_url(course: Path) -> str:
@@ -86,7 +84,7 @@ class Writer:
 
     def __init__(self, url: str, course_id: str, lab: str) -> None:
         self._course, self._lab = course_id, lab
-        self._engine = sql.create_engine(url)
+        self._engine = open_engine(url)
         try:
             with self._engine.begin() as db:
                 tables.ledger.metadata.create_all(db)
@@ -266,11 +264,3 @@ def _alone(engine: sql.Engine, what: str) -> Iterator[None]:
             yield
         finally:
             db.execute(sql.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-
-
-def unusable(url: str, trouble: Exception) -> ClassroomError:
-    """Say that the gradebook cannot be used, why, and what helps; never its password."""
-    where = sql.engine.make_url(url).render_as_string(hide_password=True)
-    reason = str(getattr(trouble, "orig", None) or trouble).strip().splitlines() or ["no reason was given"]
-    step = "make room on that disk" if "full" in reason[0] else f"look at the database, and at {URL_VARIABLE}"
-    return ClassroomError(f"the gradebook cannot be used: {reason[0][:200]}", where=where, next_step=step)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fpgaclass.classroom import oidc, passes
-from fpgaclass.classroom.gradebook import URL_VARIABLE
+from fpgaclass.classroom.database import URL_VARIABLE
 from fpgaclass.classroom.hosted import Hosted, hosted
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
 from fpgaclass.classroom.limits import Limits, find_limiter

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
+from fpgaclass.classroom.database import open_engine
 from fpgaclass.course import LatePolicy
 
 EVERYBODY = "*"
@@ -33,7 +34,7 @@ def read_grants(db: Any, course: str, lab: str) -> dict[str, timedelta]:
 
 def read_extensions(url: str, course: str, labs: Sequence[str]) -> dict[str, dict[str, timedelta]]:
     """Return the extensions of labs, by lab; none where nothing was ever graded or extended."""
-    engine = sql.create_engine(url)
+    engine = open_engine(url)
     try:
         with engine.connect() as db:
             if not sql.inspect(db).has_table(tables.extensions.name):

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.gradebook import URL_VARIABLE, gradebook_url
+from fpgaclass.classroom.database import URL_VARIABLE
+from fpgaclass.classroom.gradebook import gradebook_url
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
 from fpgaclass.classroom.nbgrader_settings import configure

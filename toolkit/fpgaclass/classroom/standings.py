@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
-from fpgaclass.classroom.gradebook import unusable
+from fpgaclass.classroom.database import open_engine, unusable
 from fpgaclass.classroom.lateness import points_of
 
 
@@ -36,7 +36,7 @@ def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
     Raises:
         ClassroomError: the gradebook cannot be read.
     """
-    engine = sql.create_engine(url)
+    engine = open_engine(url)
     here = tables.notebook.join(tables.assignment, tables.notebook.c.assignment_id == tables.assignment.c.id)
     work = here.join(
         tables.submitted_notebook, tables.submitted_notebook.c.notebook_id == tables.notebook.c.id
