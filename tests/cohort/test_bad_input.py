@@ -53,9 +53,17 @@ SPECS = {
     ),
     "more money than there is": (
         ("hours: 40\n", "hours: 40\n  max_cost: 10\n"),
-        "the plan could cost 63.10 USD (estimate), and max_cost is 10.00 "
+        "the plan could cost 63.20 USD (estimate), and max_cost is 10.00 "
         "(looked in: cohort spring27, price book of 2026-11-15). "
         "Next: fewer hours, smaller sizes, fewer cards; or a higher --max-cost",
+    ),
+    "a size without a price under a limit": (
+        (
+            "seat: {size: m5.large, alternatives: [m6i.large]",
+            "max_cost: 999\n  seat: {size: m5.large, alternatives: [x9.huge]",
+        ),
+        "max_cost cannot be kept: nobody knows what x9.huge costs (looked in: price book of 2026-11-15). "
+        "Next: add it to provisioning/prices.toml, or take a size that is there",
     ),
     "a key that is twice": (
         ("hours: 40\n", "hours: 40\n  max_cost: 9\n  max_cost: 9000\n"),

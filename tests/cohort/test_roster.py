@@ -33,6 +33,12 @@ def test_csv_and_yaml_give_the_same_students(tmp_path: Path) -> None:
     assert [s.line for s in found] == [3, 5]
 
 
+def test_a_spreadsheet_s_semicolons_are_read(tmp_path: Path) -> None:
+    """In half of Europe that is what "save as CSV" gives."""
+    path = _roster(tmp_path, 'login;name\r\n"ada";"Ada, L."\r\nemmy;Emmy\r\n')
+    assert [(s.login, s.name) for s in read_roster(path)] == [("ada", "Ada, L."), ("emmy", "Emmy")]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -44,6 +44,7 @@ def make_plan(
         cost=round(first, 2),
         cost_at_most=round(dearest, 2),
         notes=_notes(spec, students, resources, prices),
+        unpriced=_unpriced(resources, prices),
     )
 
 
@@ -66,7 +67,9 @@ def _resources(
     if spec.hub:
         wanted.append(("hub", "", "hub", spec.hub))
     choices = {
-        part: _offers(spec, (part.size, *part.alternatives), part.spot, part.disk_gb, prices)
+        part: _offers(
+            spec, (part.size, *part.alternatives), part.spot, part.disk_gb, prices, fixed=part.public_address
+        )
         for *_, part in wanted
     }
     image = _image(spec, card=False)
@@ -106,10 +109,20 @@ def _image(spec: CohortSpec, *, card: bool) -> str:
 
 
 def _offers(
-    spec: CohortSpec, sizes: tuple[str, ...], spot: bool, disk_gb: int, prices: PriceBook
+    spec: CohortSpec,
+    sizes: tuple[str, ...],
+    spot: bool,
+    disk_gb: int,
+    prices: PriceBook,
+    *,
+    fixed: bool = False,
 ) -> tuple[Offer, ...]:
-    """Every zone with the first size before any zone with the next: few care where, many care what."""
-    disk = prices.volume_hourly(disk_gb, spec.region)
+    """Every zone with the first size before any zone with the next: few care where, many care what.
+
+    A machine without a fixed address has another public one, which costs as much, unless its subnet has none.
+    """
+    given = not fixed and not (spec.aws and spec.aws.subnet)
+    disk = prices.volume_hourly(disk_gb, spec.region) + (prices.address_hour if given else 0.0)
     found = []
     for name in sizes:
         hourly = prices.hourly(prices.size(name, spec.region), spec.region, spot) + disk
@@ -130,6 +143,14 @@ def _quotas(spec: CohortSpec, resources: Sequence[Resource], prices: PriceBook) 
         elif resource.kind == "address":
             needed["addresses"] = needed.get("addresses", 0) + 1
     return tuple(QuotaUse(name, needed[name], spec.quota.get(name)) for name in sorted(needed))
+
+
+def _unpriced(resources: Sequence[Resource], prices: PriceBook) -> tuple[str, ...]:
+    """Return the sizes whose price nobody knows, where machines cost anything."""
+    if not any(size.hour for size in prices.sizes.values()):
+        return ()
+    sizes = {offer.size for r in resources if r.kind == "machine" for offer in r.offers}
+    return tuple(sorted(name for name in sizes if not prices.size(name).known))
 
 
 def _notes(

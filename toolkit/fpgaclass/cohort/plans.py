@@ -91,6 +91,7 @@ class Plan:
         cost: of the first offers, for the whole time (estimate).
         cost_at_most: if every machine had to take its dearest offer (estimate).
         notes: what the instructor should know, such as sizes without a price.
+        unpriced: sizes whose price is not known, and counts as 0.
     """
 
     cohort: str
@@ -107,6 +108,7 @@ class Plan:
     cost: float
     cost_at_most: float
     notes: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -138,8 +140,14 @@ class Plan:
         """Raise if the plan passes a limit that is known without asking the provider.
 
         Raises:
-            PlanRefusedError: it could cost more than ``max_cost``, or needs more than a quota.
+            PlanRefusedError: it could cost more than ``max_cost``, or nobody knows; or more than a quota.
         """
+        if self.max_cost is not None and self.unpriced:
+            raise PlanRefusedError(
+                f"max_cost cannot be kept: nobody knows what {', '.join(self.unpriced)} costs",
+                where=f"price book of {self.prices_dated}",
+                next_step="add it to provisioning/prices.toml, or take a size that is there",
+            )
         if self.max_cost is not None and self.cost_at_most > self.max_cost:
             raise PlanRefusedError(
                 f"the plan could cost {self.cost_at_most:.2f} {self.currency} (estimate), "

@@ -143,7 +143,10 @@ def students_of(logins: Sequence[str], where: str, lines: Sequence[int] = ()) ->
 
 
 def _from_csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    # Where a comma is in numbers, spreadsheets write semicolons between cells.
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    comma = ";" if ";" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
     header: list[str] | None = None
     line = 0
     while True:

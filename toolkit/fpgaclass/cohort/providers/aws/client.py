@@ -184,5 +184,8 @@ class AwsClient:
             raise AuthError(f"the sign-in has ended: {scrub(str(error))}", next_step=_LOGIN) from error
         except exceptions.HTTPClientError as error:
             raise LostError(f"no answer: {scrub(str(error))}", where=where, next_step="try again") from error
+        except exceptions.EndpointConnectionError as error:
+            step = "check cohort.region and the network, then run the command again"
+            raise LostError(scrub(str(error)), where=where, next_step=step) from error
         except exceptions.BotoCoreError as error:
             raise ProviderError(scrub(str(error)), where=where) from error
