@@ -253,6 +253,16 @@ def test_memory_has_an_end(kind: str) -> None:
     assert not any(folder.exists() for folder in limiter._groups(name, limits))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs somebody who has no processes yet")
+def test_processes_have_an_end_without_control_groups() -> None:
+    """A fork bomb takes the machine, and the class with it, where nothing else holds it."""
+    bomb = "for n in $(seq 60); do sleep 3 & done 2>&1 | head -1; echo over"
+    command = ["setpriv", "--reuid", "62998", "--regid", "62998", "--clear-groups", "sh", "-c", bomb]
+    enter = Limiter("rlimit").join("x", Limits(processes=40))
+    done = subprocess.run(command, preexec_fn=enter, capture_output=True, text=True, cwd="/")
+    assert "fork" in (done.stdout + done.stderr).lower()
+
+
 def test_limits_hold_for_a_whole_server(tmp_path: Path) -> None:
     """Ten kernels of one student are one student: what a group of version 2 is told, file by file."""
     limiter = Limiter("cgroup v2", tmp_path)

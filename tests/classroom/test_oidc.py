@@ -25,7 +25,7 @@ def issuer() -> Iterator[str]:
         mock = pytest.importorskip("oidc_provider_mock")
         people = [
             mock.User(sub=sub, claims={"preferred_username": name})
-            for sub, name in (("1", "ada.lovelace"), ("2", "emmy"), ("3", "mallory"))
+            for sub, name in (("1", "ada.lovelace"), ("2", "emmy"), ("3", "mallory"), ("4", "Ada"))
         ]
         with mock.run_server_in_thread(user_claims=people) as server:
             yield f"http://127.0.0.1:{server.server_port}"
@@ -58,6 +58,7 @@ def test_the_provider_says_who_and_the_roster_who_may(
             page = _log_in(url, sub)
             assert page.url.path.endswith(f"/{name}") or f"/user/{name}/" in page.url.path, page.url
         assert _log_in(url, "3").status_code == 403
+        assert _log_in(url, "4").status_code == 403, "whom the provider calls ada is not the class's ada"
     finally:
         classroom.down()
     for path in (tmp_path / "state").rglob("*"):

@@ -60,7 +60,7 @@ class Limiter:
     def __str__(self) -> str:
         """Say what holds, for `status` and `doctor`."""
         if self.kind == "rlimit":
-            return "memory of single processes only (rlimit): no control group can be made here"
+            return "memory of single processes, and how many (rlimit): no control group can be made here"
         return f"memory, processor and processes of each whole server ({self.kind})"
 
     def ensure_group(self, name: str, limits: Limits) -> None:
@@ -82,6 +82,8 @@ class Limiter:
             if not entrances:
                 most = int(limits.memory_gb * 2**30)
                 resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+                # Of one person where root gives each a uid; of all that an ordinary user has, on old kernels.
+                resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
         return enter

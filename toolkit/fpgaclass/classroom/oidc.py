@@ -81,6 +81,8 @@ def configure(c: Any, provider: Provider, port: int) -> None:
 
     def login_name(answers: dict[str, Any]) -> str:
         said = str(answers[provider.username_claim])
+        if said not in provider.users and said.lower() in provider.users.values():
+            return f"@{said}"  # the login name of somebody whom the provider calls otherwise: nobody's here
         return provider.users.get(said, said)
 
     c.JupyterHub.authenticator_class = GenericOAuthenticator
