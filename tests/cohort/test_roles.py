@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fpgaclass.cohort import bundle, verbs
 from fpgaclass.cohort import hosts as setup
@@ -238,6 +239,11 @@ def test_the_playbooks_are_ansible(playbook: str) -> None:
     }
     done = subprocess.run(command, cwd=ANSIBLE, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_all_hosts_are_in_one_play() -> None:
+    """Where every host of a play fails, Ansible leaves out what follows: a seat's fault would stop the cards."""
+    assert [play["hosts"] for play in yaml.safe_load((ANSIBLE / "site.yml").read_text())] == ["all"]
 
 
 @pytest.mark.proof
