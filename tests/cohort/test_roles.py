@@ -242,7 +242,7 @@ def test_the_playbooks_are_ansible(playbook: str) -> None:
 
 
 def test_all_hosts_are_in_one_play() -> None:
-    """Where every host of a play fails, Ansible leaves out what follows: a seat's fault would stop the cards."""
+    """Where every host of a play fails, Ansible leaves out those that follow: seats would stop cards."""
     assert [play["hosts"] for play in yaml.safe_load((ANSIBLE / "site.yml").read_text())] == ["all"]
 
 
