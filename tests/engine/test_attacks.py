@@ -14,11 +14,13 @@ import nbformat
 import pytest
 
 from fpgaclass.engine import (
+    Job,
     Master,
     MasterCell,
     NoJail,
     Outcome,
     UnreadableError,
+    execute_job,
     find_jail,
     read_cells,
     restore,
@@ -249,6 +251,19 @@ def test_modules_of_the_solution_are_the_authors_wherever_it_imports_them() -> N
         "try:\n    import numpy as np\nexcept ImportError:\n    import cupy as np\ndef f():\n    import os"
     )
     assert imports(source) == ("import numpy as np", "import cupy as np")
+
+
+def test_an_edited_import_does_not_make_its_module_the_students() -> None:
+    """One comment in the first cell of a notebook, and `np.allclose` in every check is the student's word."""
+    first = MasterCell("code", "import numpy as np\nlimit = 3", "import numpy as np\nlimit = 3", "first")
+    grading = {"grade_id": "check", "grade": True, "solution": False, "points": 1, "locked": True}
+    check = MasterCell("code", "assert np.allclose(1, 2)", "assert np.allclose(1, 2)", "check", grading)
+    fake = "class np:\n    allclose = staticmethod(lambda *a: True)\nlimit = 4"
+    cell = {"cell_type": "code", "metadata": {}, "source": fake, "id": "first"}
+    restored = restore(Master("lab", (first, check)), json.dumps({"cells": [cell]}))
+    outcome = execute_job(Job("mallory", restored.cells, restored.reserved, ("numpy",)))
+    assert [one.ok for one in outcome.cells] == [True, False]
+    assert "AssertionError" in str(outcome.cells[1].outputs)
 
 
 @pytest.mark.parametrize("name", ["StringLookup", "TextVectorization", "FlaxLayer", "TFSMLayer", "Lambda"])

@@ -234,7 +234,8 @@ def _run(n: int, source: str, cell: MasterCell | None) -> Cell:
         )
     if source.rstrip() == cell.shown.rstrip():
         return Cell(n, "shared", source, cell.source, names=names)
-    return Cell(n, "student", source, None, asked=names)
+    # An edited cell's names are the student's from here on, but a module is what its import statement says.
+    return Cell(n, "student", source, None, asked=names, imports=imports(cell.source))
 
 
 def _notebook_cell(
