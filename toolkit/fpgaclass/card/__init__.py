@@ -27,7 +27,8 @@ from fpgaclass.card.zynq_simulator import StreamSimulator
 from fpgaclass.core import ToolMissingError
 
 if TYPE_CHECKING:
-    from fpgaclass.card.device import VirtualCard, VirtualZynq
+    from fpgaclass.card.device import VirtualCard
+    from fpgaclass.card.zynq_device import VirtualZynq
 
 __all__ = [
     "Argument",
@@ -72,8 +73,8 @@ def __getattr__(name: str) -> Any:
     try:
         import pynq  # noqa: F401
 
-        from fpgaclass.card import device
+        from fpgaclass.card import device, zynq_device
     except ImportError as error:
         next_step = "pip install 'fpgaclass[card]'"
         raise ToolMissingError(f"pynq cannot be imported: {error}", next_step=next_step) from error
-    return getattr(device, name)
+    return device.VirtualCard if name == "VirtualCard" else zynq_device.VirtualZynq

@@ -24,7 +24,8 @@ from fpgaclass.card.simulator import WATCHDOG
 from fpgaclass.card.simulators import prepare_kernel
 from fpgaclass.card.system import Program, target_at
 from fpgaclass.card.timeline import Event, Timeline
-from fpgaclass.core import CardError, InvalidInputError, WrongCardError
+from fpgaclass.card.uninterrupted import Uninterrupted
+from fpgaclass.core import CardError, InvalidInputError
 
 _PROGRAM_S = 2.0
 _OPEN = "pynq.Overlay(firmware.path)"
@@ -47,6 +48,7 @@ class VirtualCard(Device):  # type: ignore[misc]
         timeline: what was done on it and how long a card would take (kernels simulated, link modelled).
         memory: its banks.
         design: the kernel it is programmed with, or None.
+        file: what it is programmed with, or None; ``bitfile_name`` is what pynq read last.
         link: the model of its link, or None.
     """
 
@@ -55,7 +57,7 @@ class VirtualCard(Device):  # type: ignore[misc]
 
     @classmethod
     def _probe_(cls) -> list[VirtualCard]:
-        return [cls(index) for index in range(_positive("FPGACLASS_CARDS", 1))]
+        return [cls(index) for index in range(positive("FPGACLASS_CARDS", 1))]
 
     def __init__(self, index: int = 0, tag: str = "virtual") -> None:
         super().__init__(f"{tag}{index}")
@@ -69,7 +71,9 @@ class VirtualCard(Device):  # type: ignore[misc]
         # pynq looks up interrupts on the active device, even before that is programmed.
         self.interrupt_pins: dict[str, Any] = {}
         self.interrupt_controllers: dict[str, Any] = {}
+        self.file: str | None = None
         self._system: alveo.AlveoSystem | zynq.ZynqSystem | None = None
+        self._loaded: Any = None  # pynq's parser of that file
 
     def __repr__(self) -> str:
         loaded = self.design.name if self.design else "not programmed"
@@ -81,26 +85,39 @@ class VirtualCard(Device):  # type: ignore[misc]
         """Return pynq's parser of a file, once it is known to be whole and for a virtual device."""
         if partial:
             raise CardError("a virtual device cannot be programmed in part")
-        form = self._form_of(bitfile_name)
-        parser = form.metadata(bitfile_name)
-        self.capabilities = dict(form.CAPABILITIES)
-        return parser
+        try:
+            return self._form_of(bitfile_name).metadata(bitfile_name)
+        except BaseException:
+            self.bitfile_name = self.file  # pynq has set it already
+            raise
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
-        """Program the device: compile the kernel's RTL, or find it compiled, and make its instances."""
-        form = self._form_of(bitstream.bitfile_name)
-        design, link, banks = form.read(bitstream.bitfile_name)
-        library = prepare_kernel(design)
-        watchdog = _positive("FPGACLASS_WATCHDOG", WATCHDOG)
-        self._clear()
-        self._ensure_banks(banks)
-        make = zynq.ZynqSystem if form is zynq else alveo.AlveoSystem
-        program = Program(design, link, library, parser.ip_dict, self.memory, self.timeline, watchdog)
-        self._system = make(program)
-        self.design, self.link = design, link
-        self.name = f"fpgaclass_virtual_{'board' if form is zynq else 'card'}"
-        self.timeline.add(Event("program", _PROGRAM_S, "modelled", 1))
-        self.post_download(bitstream, parser)
+        """Program the device: compile the kernel's RTL, or find it compiled, and make its instances.
+
+        Where that fails, the design that was there goes on.
+        """
+        path = bitstream.bitfile_name
+        form = self._form_of(path)
+        try:
+            parser = parser or form.metadata(path)
+            design, link, banks = form.read(path)
+            library = prepare_kernel(design)
+            watchdog = positive("FPGACLASS_WATCHDOG", WATCHDOG)
+            memory = self._memory_for(banks)
+            make = zynq.ZynqSystem if form is zynq else alveo.AlveoSystem
+            system = make(Program(design, link, library, parser.ip_dict, memory, self.timeline, watchdog))
+        except BaseException:
+            if self._loaded is not None:  # pynq shows the new file's blocks and banks by now
+                self.reset(self._loaded, bitfile_name=self.file)
+            raise
+        with Uninterrupted():
+            self._clear()
+            self._system, self.memory, self.design, self.link = system, memory, design, link
+            self._loaded, self.file = parser, path
+            self.capabilities = dict(form.CAPABILITIES)
+            self.name = f"fpgaclass_virtual_{'board' if form is zynq else 'card'}"
+            self.timeline.add(Event("program", _PROGRAM_S, "modelled", 1))
+            self.post_download(bitstream, parser)
 
     def _form_of(self, bitfile_name: str) -> Any:
         return zynq if bitfile_name.endswith(".bit") else alveo
@@ -116,30 +133,39 @@ class VirtualCard(Device):  # type: ignore[misc]
     def gen_cache(self, bitstream: Any, parser: Any = None) -> None:
         """Nothing to keep; part of pynq's interface."""
 
+    def shutdown(self) -> None:
+        """Nothing to shut down before programming; called by ``PL.shutdown``."""
+
     def _clear(self) -> None:
         if self._system is not None:
             self._system.close()
-        self._system = self.design = self.link = None
+        self._system = self.design = self.link = self._loaded = self.file = None
 
-    def _ensure_banks(self, banks: tuple[Bank, ...]) -> None:
+    def _memory_for(self, banks: tuple[Bank, ...]) -> CardMemory:
+        """Return the memory with those banks: the one that is there, or an empty one in its place."""
         if tuple(self.memory.banks) == banks:
-            return
+            return self.memory
         gc.collect()  # an overlay of before may be gone but for a reference to itself
         if self.memory.allocations():
             raise CardError(
                 f"{self.tag} still holds buffers of a design with other memory banks",
-                next_step="del the old buffers, then open the overlay",
+                next_step="free them (buffer.freebuffer(), or del) and open the overlay again, or restart "
+                "the kernel: the last error of a notebook keeps what its cell had",
             )
-        self.memory = CardMemory(banks)
+        return CardMemory(banks)
+
+    @property
+    def clocks(self) -> dict[str, dict[str, float]]:
+        """The kernel's clock, in MHz, as pynq shows a card's clocks; empty where it is not programmed."""
+        return {"clock0": {"frequency": self.design.clock_mhz}} if self.design is not None else {}
 
     # Memory
 
     @property
     def default_memory(self) -> VirtualMemory:
         """The one bank that the design uses."""
-        used = [one for one in self.mem_dict.values() if one["used"]]
-        if self.design is None or not used:
-            raise CardError(f"{self.tag} is not programmed", next_step=_OPEN)
+        self.ensure_programmed()
+        used = [one for one in self._loaded.mem_dict.values() if one["used"]]
         if len(used) > 1:
             tags = ", ".join(one["tag"] for one in used)
             next_step = f"pynq.allocate(..., target=overlay.{re.sub('[^A-Za-z0-9_]', '', used[0]['tag'])})"
@@ -180,6 +206,17 @@ class VirtualCard(Device):  # type: ignore[misc]
         seconds = system.sync_s(size, link.d2h_bytes_per_s)
         self.timeline.add(Event("from device", seconds, "modelled", size), time.perf_counter() - started)
 
+    def ensure_programmed(self, bank: Bank | None = None) -> None:
+        """Check that a design is on the device and, if a bank is given, that it has this one.
+
+        Raises:
+            CardError: there is no design, or none with that bank.
+        """
+        self._programmed()
+        if bank is not None and bank not in self.memory.banks:
+            what = f"{self.tag} has no bank {bank.tag} at {bank.base:#x}: another design is on it"
+            raise CardError(what, next_step="use the overlay that was opened last, or open this one again")
+
     def _programmed(self) -> tuple[alveo.AlveoSystem | zynq.ZynqSystem, Link]:
         if self._system is None or self.link is None:
             raise CardError(f"{self.tag} is not programmed", next_step=_OPEN)
@@ -208,8 +245,17 @@ class VirtualCard(Device):  # type: ignore[misc]
         return getattr(self._system, "interrupt_line", None)
 
     def open_context(self, description: dict[str, Any], shared: bool = True) -> int:
-        """Return the index of a compute unit; called as pynq makes its driver."""
+        """Return the index of a compute unit; called as pynq makes its driver.
+
+        Raises:
+            CardError: the design of that unit is not the one on the card.
+        """
         del shared
+        self.ensure_programmed()
+        loaded = self._loaded.ip_dict.get(description["fullpath"], {})
+        if loaded.get("xclbin_uuid") != description["xclbin_uuid"]:
+            what = f"{description['fullpath']} cannot be opened: another design is on {self.tag}"
+            raise CardError(what, next_step="overlay.download()")
         return int(description["cu_index"])
 
     def get_exec_bo(self, size: int = 1024) -> CommandBuffer:
@@ -230,38 +276,8 @@ class VirtualCard(Device):  # type: ignore[misc]
         """Nothing to arrange: ``wait_async`` works in any running loop."""
 
 
-class VirtualZynq(VirtualCard):
-    """A virtual device that is a Zynq board and nothing else: it takes bit files only.
-
-    ``FPGACLASS_BOARDS`` says how many this machine has (default 0). They come before virtual cards in
-    ``pynq.Device.devices``: where there is one, it is the active device, as on a board.
-
-    Attributes:
-        tag: ``"virtual_zynq0"``, ...; the others are a ``VirtualCard``'s.
-    """
-
-    _probe_priority_ = 900
-    _kind = "board"
-
-    @classmethod
-    def _probe_(cls) -> list[VirtualCard]:
-        return [cls(index) for index in range(_positive("FPGACLASS_BOARDS", 0))]
-
-    def __init__(self, index: int = 0, tag: str = "virtual_zynq") -> None:
-        super().__init__(index, tag)
-        self.capabilities = dict(zynq.CAPABILITIES)
-
-    def _form_of(self, bitfile_name: str) -> Any:
-        if not bitfile_name.endswith(".bit"):
-            raise WrongCardError(
-                f"{self.tag} is a Zynq board, and this file is for a card",
-                where=bitfile_name,
-                next_step="build it for a Zynq board, or open it on a VirtualCard",
-            )
-        return zynq
-
-
-def _positive(variable: str, default: int) -> int:
+def positive(variable: str, default: int) -> int:
+    """Return the number of 0 or more that an environment variable says."""
     text = os.environ.get(variable, "")
     if not text:
         return default

@@ -218,7 +218,7 @@ def _time_cpp(
         return (), "C++ host: not run, since it is written for cards, and this is a board"
     device = unit.device
     virtual = _timeline(device) is not None
-    file = getattr(device, "bitfile_name", None)
+    file = device.file if virtual else getattr(device, "bitfile_name", None)
     if file is None:
         return (), "C++ host: not run, since the card does not say which file it was programmed with"
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fpgaclass.card.design import Bank
+from fpgaclass.card.machine_memory import free_memory
 from fpgaclass.core import CardError
 
 PAGE = 4096
@@ -17,6 +18,7 @@ PAGE = 4096
 # whose pages the machine gives only when they are touched.
 _PATTERN = 0xA5
 _PATTERN_LIMIT = 64 << 20
+_LARGE = 16 << 20  # from here on it is asked whether this machine has room
 
 
 @dataclass(eq=False)
@@ -62,7 +64,10 @@ class CardMemory:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def allocate(self, index: int, size: int) -> Allocation:
-        """Take the first gap of whole pages that is large enough.
+        """Take the first gap of whole pages that is large enough, a page away from other buffers.
+
+        A kernel that runs past the end of a buffer so meets a bus error, and no other buffer, unless the bank
+        is too full for that.
 
         Raises:
             MemoryError: the bank, or this machine, has no room.
@@ -72,15 +77,18 @@ class CardMemory:
         with self._lock:
             self._collect()
             taken = self._allocations.setdefault(index, [])
-            address, position = bank.base, 0
-            while position < len(taken) and address + room > taken[position].address:
-                address = taken[position].address + _room(taken[position])
-                position += 1
-            if address + room > bank.base + bank.size:
+            found = _gap(taken, bank, room, PAGE) or _gap(taken, bank, room, 0)
+            if found is None:
                 used = sum(map(_room, taken))
                 raise MemoryError(
                     f"bank {bank.tag} has no room for {size:,} bytes: {used:,} of its {bank.size:,} are "
                     "taken. Next: del buffers that are not needed, or allocate in another bank with target="
+                )
+            address, position = found
+            if room > _LARGE and 2 * room > (left := free_memory()):
+                raise MemoryError(
+                    f"this machine has {left:,} bytes of memory left, and a virtual card needs twice the "
+                    f"{size:,} bytes of a buffer. Next: del what is not needed, or use smaller batches"
                 )
             try:
                 host, device = mmap.mmap(-1, room), mmap.mmap(-1, room)
@@ -157,12 +165,22 @@ class Wiring:
         """Map the buffers that live now, if any has come or gone since the last time."""
         generation, live = self._memory.snapshot()
         if self._mapped != generation:
-            self._mapped = generation
             self._simulator.unmap_all()
             for allocation in live:
                 if allocation.bank.tag in self.tags:
                     self._simulator.map(allocation.address, allocation.device)
+            self._mapped = generation
 
 
 def _room(allocation: Allocation) -> int:
     return max(1, -(-allocation.size // PAGE)) * PAGE
+
+
+def _gap(taken: Sequence[Allocation], bank: Bank, room: int, apart: int) -> tuple[int, int] | None:
+    """Return where there is room that far from other buffers, and its position among them, or None."""
+    address = bank.base
+    for position, one in enumerate(taken):
+        if address + room + apart <= one.address:
+            return address, position
+        address = one.address + _room(one) + apart
+    return (address, len(taken)) if address + room <= bank.base + bank.size else None

@@ -76,7 +76,8 @@ def target_at(spans: Sequence[Span], address: int, length: int, where: str) -> t
     for span in spans:
         if span.base <= address and address + length <= span.base + span.size:
             if (address - span.base) % 4 or length % 4:
-                raise BusError(f"registers are read and written in words of 4 bytes, not at {address:#x}")
+                what = f"registers are read and written in words of 4 bytes, not {length} bytes"
+                raise BusError(what, where=where)
             return span.target, address - span.base
     what = f"no register answers at {address:#x} (AXI DECERR)"
     next_step = "use addresses of overlay.ip_dict" if spans else "open a pynq.Overlay first"

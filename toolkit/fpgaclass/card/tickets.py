@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fpgaclass.card.uninterrupted import Uninterrupted
 from fpgaclass.core import CardError
 
 FOLDER_VARIABLE = "FPGACLASS_CARD_LOCKS"
@@ -78,7 +79,7 @@ class CardQueue:
         """
         try:
             _ensure_folder(self._folder)
-            with self._closed_door():
+            with Uninterrupted(), self._closed_door():
                 numbers = [number for number, _ in self._tickets()]
                 self._ticket = self._folder / f"{self._card}.{max(numbers, default=0) + 1:09d}.ticket"
                 self._lock = os.open(self._ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -115,7 +116,7 @@ class CardQueue:
     def living(self) -> list[tuple[Path, Holder]]:
         """Return the tickets whose processes live, in order, with who drew them; take away the others."""
         found = []
-        with self._closed_door():
+        with Uninterrupted(), self._closed_door():
             for _, path in self._tickets():
                 if path == self._ticket:
                     found.append((path, self._holder))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from fpgaclass.card.uninterrupted import Uninterrupted
 from fpgaclass.core import CardError
 
 # A run gives way to register accesses about this often.
@@ -36,16 +37,17 @@ class Turns:
 
     @contextmanager
     def visit(self) -> Iterator[None]:
-        """Have the simulator to oneself, from any thread."""
-        with self._door, self._room:
+        """Have the simulator to oneself, from any thread; Ctrl-C waits until the visit is over."""
+        with Uninterrupted(), self._door, self._room:
             yield
 
     def submit(self, job: Callable[[], None]) -> None:
         """Queue a job, which must not raise."""
-        if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
-        self._jobs.put(job)
+        with Uninterrupted():
+            if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+            self._jobs.put(job)
 
     def run(self, advance: Callable[[int], bool]) -> None:
         """Call ``advance(clocks)`` in turns until it returns True; from a job.

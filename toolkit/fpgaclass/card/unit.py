@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 from fpgaclass.card.design import Argument, KernelDesign, Link
 from fpgaclass.card.memory import CardMemory, Wiring
@@ -51,6 +52,7 @@ class ComputeUnit:
         self._wiring = Wiring(memory, simulator, tags)
         self._turns = Turns(name)
         self._failure: CardError | None = None
+        self._attending = 0  # runs that the thread has or will have: in these the kernel's time passes
         self._settled = threading.Event()
         self._settled.set()
 
@@ -60,6 +62,7 @@ class ComputeUnit:
         with self._turns.visit():
             value = self._simulator.read(offset)
             ended = not self._simulator.status.running
+            self._attend()  # with auto_restart a kernel starts itself again
         if ended:
             self._settled.wait()  # so that nobody sees "idle" before it is known how the run ended
         self._timeline.add(self._access(), time.perf_counter() - started)
@@ -77,9 +80,7 @@ class ComputeUnit:
                 self._turns.ensure_open()
                 self._wiring.refresh()
             self._simulator.write(offset, value)
-            if runs:
-                self._settled.clear()
-                self._turns.submit(self._run_started)
+            self._attend(runs)
         self._timeline.add(self._access(), time.perf_counter() - started)
 
     def launch(self, registers: Mapping[int, int], after: Sequence[Future[int]] = ()) -> Future[int]:
@@ -93,14 +94,15 @@ class ComputeUnit:
                 for earlier in after:
                     earlier.result()
                 self._turns.ensure_open()
-                with self._turns.visit():
-                    self._wiring.refresh()
-                    for offset, value in registers.items():
-                        self._simulator.write(offset, value)
-                    self._simulator.write(CONTROL, AP_START)
-                cycles = self._finish()
-                with self._turns.visit():
-                    self._simulator.read(CONTROL)  # ap_done clears as the scheduler reads it
+                with self._attended():
+                    with self._turns.visit():
+                        self._wiring.refresh()
+                        for offset, value in registers.items():
+                            self._simulator.write(offset, value)
+                        self._simulator.write(CONTROL, AP_START)
+                    cycles = self._finish()
+                    with self._turns.visit():
+                        self._simulator.read(CONTROL)  # ap_done clears as the scheduler reads it
                 future.set_result(cycles)
             except BaseException as error:
                 future.set_exception(error)
@@ -118,12 +120,31 @@ class ComputeUnit:
     def _access(self) -> Event:
         return Event("registers", self._link.mmio_s, "modelled", 1, self.name)
 
+    def _attend(self, started: bool = False) -> None:
+        """Let a run that the scheduler knows nothing of go on beside the host; within a visit."""
+        if started or (self._simulator.status.running and not self._attending):
+            self._attending += 1
+            self._settled.clear()
+            self._turns.submit(self._run_started)
+
+    @contextmanager
+    def _attended(self) -> Iterator[None]:
+        with self._turns.visit():
+            self._attending += 1
+        try:
+            yield
+        finally:
+            with self._turns.visit():
+                self._attending -= 1
+
     def _run_started(self) -> None:
         try:
             self._finish()
         except CardError as error:
             self._failure = error
         finally:
+            with self._turns.visit():
+                self._attending -= 1
             self._settled.set()
 
     def _finish(self) -> int:

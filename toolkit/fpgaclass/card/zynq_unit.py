@@ -19,6 +19,7 @@ from fpgaclass.card.zynq_simulator import (
     DMACR,
     DMASR,
     HALTED,
+    IDLE,
     INTERNAL_ERROR,
     LENGTH,
     MM2S,
@@ -169,13 +170,14 @@ class StreamUnit:
     def _look(self, channel: int, status: int) -> None:
         """Let time pass for someone who waits; tell them if that is of no use."""
         failed = bool(status & HALTED and status & (INTERNAL_ERROR | DECODE_ERROR))
-        if not failed and not self._simulator.busy[channel == S2MM]:
+        busy = self._simulator.busy[channel == S2MM]
+        if not failed and not busy and status & (HALTED | IDLE):
             return
         self._polls += 1
-        if not failed and not self._stuck:
+        if busy and not failed and not self._stuck:
             self._wake()
         elif self._polls > _PATIENCE_POLLS and time.monotonic() - self._changed > _PATIENCE_S:
-            self._failure = self._explain(channel, failed)
+            self._failure = self._explain(channel, failed, busy)
             self._begin_anew()
             self._stuck = True
 
@@ -235,9 +237,11 @@ class StreamUnit:
             what = f"was sent a packet longer than the {length:,} bytes that it was to receive (DMAIntErr)"
         return f"{name} {what}; it has halted until a reset (DMACR bit 2)"
 
-    def _explain(self, channel: int, failed: bool) -> HungKernelError:
+    def _explain(self, channel: int, failed: bool, busy: bool) -> HungKernelError:
         sending, receiving = self._simulator.busy
-        if failed:
+        if not failed and not busy:
+            why = f"its {_NAMES[channel]} channel was given no transfer, or one of no bytes, to wait for"
+        elif failed:
             why = (
                 f"its {_NAMES[channel]} channel has halted after an error, and only a reset lets it run again"
             )
@@ -247,11 +251,12 @@ class StreamUnit:
             why = "the sending channel waits for room, and nothing receives the results"
         else:
             why = "neither channel moves"
-        return HungKernelError(
-            f"{self.name}/axi_dma_0 hangs: {why}. Registers: {self._registers()}",
-            next_step=("" if failed else "start the other channel's transfer, or ")
-            + "reset the DMA: axi_dma_0.write(0, 4), then sendchannel.start() and recvchannel.start()",
-        )
+        next_step = "reset the DMA: axi_dma_0.write(0, 4), then sendchannel.start() and recvchannel.start()"
+        if not failed:
+            first = "start the other channel's transfer" if busy else "call transfer(...) before wait()"
+            next_step = f"{first}, or {next_step}"
+        what = f"{self.name}/axi_dma_0 hangs: {why}. Registers: {self._registers()}"
+        return HungKernelError(what, next_step=next_step)
 
     def _registers(self) -> str:
         names = {DMACR: "DMACR", DMASR: "DMASR", ADDRESS: "ADDRESS", LENGTH: "LENGTH"}
