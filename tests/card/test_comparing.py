@@ -48,6 +48,13 @@ def test_sites_stand_side_by_side(card: Measurement) -> None:
         assert word in text
 
 
+def test_only_the_first_run_is_what_others_are_compared_with() -> None:
+    """The column names the first run: a size that it lacks has no ratio, whoever else has it."""
+    small = dataclasses.replace(_run("a"), timings=_run("a").timings[:1], cpp=())
+    rows = compare([small, _run("b"), _run("c", 2.0)]).rows
+    assert [row.relative for row in rows if row.events == 2000] == [None] * 4
+
+
 def test_equal_predictions_are_said(card: Measurement) -> None:
     """What a course wants to see first."""
     both = compare([_run("laptop"), card])

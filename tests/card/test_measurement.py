@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import io
+import json
 
 import pytest
 from rich.console import Console
 
-from fpgaclass.card import Measurement, Timing
+from fpgaclass.card import Measurement, Timing, compare
 from fpgaclass.card import measurement as measurement_module
 from fpgaclass.core import InvalidInputError
 
@@ -38,8 +40,6 @@ def test_json_keeps_everything(measurement: Measurement) -> None:
 
 def test_json_of_before_is_read(measurement: Measurement) -> None:
     """A cohort's runs of last year stay comparable."""
-    import json
-
     old = json.loads(measurement.to_json())
     for name in ("site", "design", "predictions", "cpp", "cpp_note"):
         del old[name]
@@ -49,11 +49,11 @@ def test_json_of_before_is_read(measurement: Measurement) -> None:
 _GUESSED = {"host": "guessed", "link": "measured", "kernel": "measured"}
 
 
-def _damaged(**changes: object) -> str:
-    import json
+_TIMING = {"events": 1, "host_s": 1.0, "link_s": 1.0, "kernel_s": 1.0, "kernel_cycles": 3}
 
-    timing = {"events": 1, "host_s": 1.0, "link_s": 1.0, "kernel_s": 1.0, "kernel_cycles": 3}
-    timing |= {name: changes.pop(name) for name in list(changes) if name in timing}
+
+def _damaged(**changes: object) -> str:
+    timing = _TIMING | {name: changes.pop(name) for name in list(changes) if name in _TIMING}
     sources = dict.fromkeys(("host", "link", "kernel"), "measured")
     good = {"device": "d", "kernel": "k", "clock_mhz": 1.0, "link": "l", "sources": sources}
     return json.dumps({**good, "timings": [timing], **changes})
@@ -65,7 +65,10 @@ def _damaged(**changes: object) -> str:
         {"events": -1}, {"events": 0}, {"events": "1"}, {"host_s": float("nan")}, {"link_s": -1.0},
         {"kernel_s": None}, {"kernel_cycles": 1.5}, {"clock_mhz": "fast"}, {"device": 3}, {"timings": []},
         {"timings": None}, {"cpp": 3}, {"sources": {"host": "measured"}}, {"sources": _GUESSED},
-        {"predictions": {"events": 1}}, {"unknown": 1},
+        {"predictions": {"events": 1}}, {"timings": [_TIMING, _TIMING]},
+        {"timings": [_TIMING | {"copy_s": 1.0}]}, {"device": "a\nb"}, {"host_s": 1e300},
+        {"site": "\x1b[31m"}, {"sources": ["measured"] * 3},
+        {"events": 10**30}, {"host_s": 1e-300, "link_s": 0, "kernel_s": 0},
     ],
 )  # fmt: skip
 def test_damaged_figures_are_refused(changes: dict[str, object]) -> None:
@@ -73,6 +76,43 @@ def test_damaged_figures_are_refused(changes: dict[str, object]) -> None:
     Measurement.from_json(_damaged())
     with pytest.raises(InvalidInputError, match="Measurement"):
         Measurement.from_json(_damaged(**changes))
+
+
+def test_json_of_a_newer_version_is_read(measurement: Measurement) -> None:
+    """A site that is ahead may write more; a further part of a call's time is another matter."""
+    newer = json.loads(measurement.to_json()) | {"power_w": 30}
+    assert Measurement.from_json(json.dumps(newer)) == measurement
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '{"timings": [3]}'])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    """The line says what it is, in place of what Python could not do with it."""
+    with pytest.raises(InvalidInputError, match="in place of an object"):
+        Measurement.from_json(text)
+
+
+@pytest.mark.parametrize("site", ["[/x] [bold]", "$\\foo$ a_b", "x" * 200])
+def test_any_name_of_a_site_is_shown(measurement: Measurement, site: str) -> None:
+    """Neither rich's markup nor matplotlib's mathematics is meant, and a long name is still a name."""
+    named = dataclasses.replace(measurement, site=site)
+    both = compare([measurement, named])
+    for shown in (str(named), str(both)):
+        assert site in shown.replace("\n", "").replace(" ", "") or site in shown
+    for figure in (named.plot(), both.plot()):
+        figure.savefig(io.BytesIO(), format="svg")
+
+
+def test_the_tables_fit_a_terminal(measurement: Measurement) -> None:
+    """Eighty columns, no figure cut or on two lines, and the source beside each."""
+    timings = tuple(Timing(n, 5.5e-3, 1.2e-3, 1.1e-3, 65_685) for n in (1, 65_536))
+    full = dataclasses.replace(measurement, timings=timings, cpp=timings, site="my laptop")
+    for shown in (full, compare([full, dataclasses.replace(full, site="INFN Cloud")])):
+        text = io.StringIO()
+        Console(file=text, width=80).print(shown)
+        lines = [line.rstrip() for line in text.getvalue().splitlines()]
+        assert max(map(len, lines)) <= 80
+        assert any("65,536" in line and "7,800.0" in line for line in lines)
+        assert all(word in text.getvalue() for word in ("measured", "modelled", "simulated"))
 
 
 def test_the_overhead_of_python(measurement: Measurement) -> None:

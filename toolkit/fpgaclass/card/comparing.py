@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpgaclass.card.measurement import PARTS, Measurement, Timing
+from fpgaclass.card.measurement import PARTS, Measurement, Timing, as_text, plain_table, with_words
 from fpgaclass.core import InvalidInputError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group, JustifyMethod
 
     from fpgaclass.core.figure import DescribedFigure
 
@@ -84,14 +83,15 @@ class Comparison:
         found = []
         sizes = sorted({timing.events for run in self.runs.values() for timing in run.timings})
         for size in sizes:
-            base: dict[str, float] = {}
-            for label, run in self.runs.items():
+            base: dict[str, float] = {}  # of the first run, where it has this size
+            for position, (label, run) in enumerate(self.runs.items()):
                 for host, timings in _hosts(run):
                     timing = next((one for one in timings if one.events == size), None)
                     if timing is None:
                         continue
                     relative = timing.total_s / base[host] if host in base else None
-                    base.setdefault(host, timing.total_s)
+                    if position == 0:
+                        base[host] = timing.total_s
                     figures = (timing.total_s, timing.events_per_s, relative)
                     found.append(Row(size, label, host, *figures, _sources(run)))
         return tuple(found)
@@ -112,29 +112,32 @@ class Comparison:
         rows, agreements = map(asdict, self.rows), map(asdict, self.agreements)
         return json.dumps({"rows": list(rows), "agreement": list(agreements), "agree": self.agree}, indent=1)
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
         """Return the table for a terminal."""
-        from rich.table import Table
+        from rich.text import Text
 
-        first = next(iter(self.runs))
-        table = Table(title="latency and throughput of calls", title_justify="left", caption_justify="left")
-        table.caption = "\n".join(map(str, self.agreements)) or None
-        for name in ("events", "run", "host", "latency µs", "events/s", f"latency / {first}", "figures"):
-            table.add_column(name, justify="left" if name in ("run", "host", "figures") else "right")
-        rows = self.rows
+        first, rows = next(iter(self.runs)), self.rows
+        table = plain_table()
+        for name in ("events", "run", "host", "latency µs", "events/s", f"latency /\n{first}"):
+            side: JustifyMethod = "left" if name in ("run", "host") else "right"
+            narrow = name == "run" or name.startswith("latency /")
+            table.add_column(Text(name), justify=side, overflow="fold", no_wrap=not narrow)
         for row, after in zip(rows, [*rows[1:], None], strict=True):
-            relative = "" if row.relative is None else f"{row.relative:.2f}"
-            cells = [f"{row.events:,}", row.run, row.host, f"{row.latency_s * 1e6:,.1f}"]
-            cells += [f"{row.events_per_s:,.0f}", relative, row.sources]
-            table.add_row(*cells, end_section=after is None or after.events != row.events)
-        return table
+            table.add_row(
+                f"{row.events:,}",
+                Text(row.run),
+                row.host,
+                f"{row.latency_s * 1e6:,.1f}",
+                f"{row.events_per_s:,.0f}",
+                "" if row.relative is None else f"{row.relative:.2f}",
+                end_section=after is None or after.events != row.events,
+            )
+        notes = [f"{label}: {_sources(run)}" for label, run in self.runs.items()]
+        notes += map(str, self.agreements)
+        return with_words("latency and throughput of calls", table, "\n".join(notes))
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=130).print(self)
-        return text.getvalue().rstrip()
+        return as_text(self)
 
     def plot(self) -> DescribedFigure:
         """Draw latency and throughput of all runs against the events of a call.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people with any colour vision tell apart; markers say the same again.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^v<>"
+_LONGEST = 40
 
 
 def draw(comparison: Comparison) -> DescribedFigure:
@@ -30,7 +31,7 @@ def draw(comparison: Comparison) -> DescribedFigure:
                 "marker": _MARKERS[position % len(_MARKERS)],
                 "linestyle": "-" if curve[0].sources == "all measured" else "--",
                 "markerfacecolor": None if host == "Python" else "white",
-                "label": f"{label}, {host}\n{curve[0].sources}",
+                "label": f"{shorten(label)}, {host}\n{curve[0].sources}",
                 "markersize": 5,
             }
             events = [row.events for row in curve]
@@ -40,8 +41,15 @@ def draw(comparison: Comparison) -> DescribedFigure:
         axes.set(xscale="log", yscale="log", xlabel="events in a call", ylabel=name)
         axes.grid(which="major", alpha=0.3)
     handles, labels = latency.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a site may have a dollar in its name
     return figure
+
+
+def shorten(label: str) -> str:
+    """Cut a name that would not fit into a picture."""
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
 def _alt_text(comparison: Comparison, rows: tuple[Row, ...]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from html import escape
@@ -14,12 +13,14 @@ from fpgaclass.card.predictions import Predictions
 from fpgaclass.core import InvalidInputError
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
     from fpgaclass.core.figure import DescribedFigure
 
 PARTS = ("host", "link", "kernel")
 _WORDS = ("measured", "modelled", "simulated", "recorded")
+_LARGEST, _SHORTEST_S, _LONGEST_S = 1e15, 1e-12, 1e9
 
 
 @dataclass(frozen=True)
@@ -105,20 +106,20 @@ class Measurement:
 
     @classmethod
     def from_json(cls, text: str) -> Measurement:
-        """Read what ``to_json`` wrote.
+        """Read what ``to_json`` wrote, in this version or another: what a newer one adds is left out.
 
         Raises:
             InvalidInputError: it is something else.
         """
         try:
-            data = json.loads(text)
+            data = _fields(cls, json.loads(text))
             predictions = data.pop("predictions", None)
             timings = tuple(_timing(timing) for timing in data.pop("timings"))
             cpp = tuple(_timing(timing) for timing in data.pop("cpp", ()))
             made = cls(
                 timings=timings,
                 cpp=cpp,
-                predictions=Predictions(**predictions) if predictions else None,
+                predictions=Predictions(**_fields(Predictions, predictions)) if predictions else None,
                 **data,
             )
             made._check()
@@ -128,12 +129,17 @@ class Measurement:
 
     def _check(self) -> None:
         texts = ("device", "kernel", "link", "site", "design", "cpp_note")
-        wrong = [name for name in texts if not isinstance(getattr(self, name), str)]
+        wrong = [name for name in texts if not _is_line(getattr(self, name))]
+        if not isinstance(self.sources, dict):
+            raise ValueError("sources: not what it should be")
         wrong += [part for part in PARTS if self.sources[part] not in _WORDS]
         if self.clock_mhz is not None and not _is_number(self.clock_mhz):
             wrong.append("clock_mhz")
         if wrong or not self.timings:
             raise ValueError(f"{', '.join(wrong) or 'timings'}: not what it should be")
+        for timings in (self.timings, self.cpp):
+            if len({timing.events for timing in timings}) != len(timings):
+                raise ValueError("a size of batch stands there twice")
         if self.predictions is not None:
             self.predictions.kept()
 
@@ -145,26 +151,20 @@ class Measurement:
         site = f"{self.site}: " if self.site else ""
         return f"{site}{self.kernel}{clock} on {self.device}, {self.link}: {parts}"
 
-    def __rich__(self) -> Table:
-        """Return the table for a terminal."""
-        from rich.table import Table
-
-        table = Table(title=self.caption, caption=self.cpp_note, title_justify="left", caption_justify="left")
+    def __rich__(self) -> Group:
+        """Return the table for a terminal, of 80 columns for batches of up to 100,000 events."""
+        table = plain_table()
         for heading in self._headings():
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for row in self._rows():
             table.add_row(*row)
-        return table
+        return with_words(self.caption, table, self.cpp_note)
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=130).print(self)
-        return text.getvalue().rstrip()
+        return as_text(self)
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{escape(heading)}</th>" for heading in self._headings())
+        heads = "".join(f"<th>{escape(one).replace(chr(10), '<br>')}</th>" for one in self._headings())
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
         )
@@ -172,8 +172,8 @@ class Measurement:
         return f"<table><caption>{escape(self.caption)}</caption><tr>{heads}</tr>{rows}</table>{note}"
 
     def _headings(self) -> list[str]:
-        split = [f"{part} µs ({self.sources[part]})" for part in PARTS]
-        both = ["C++ host µs (measured)", "host Python/C++"] if self.cpp else []
+        split = [f"{part} µs\n{self.sources[part]}" for part in PARTS]
+        both = ["C++ host\nµs\nmeasured", "Python\n/ C++"] if self.cpp else []
         return ["events", *split, "cycles", "total µs", "events/s", *both]
 
     def _rows(self) -> list[list[str]]:
@@ -206,23 +206,63 @@ class Measurement:
         return draw(self)
 
 
+def plain_table() -> Table:
+    """Return an empty table without lines between its columns, so that many fit a terminal."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
+
+
+def with_words(above: str, table: Table, below: str) -> Group:
+    """Return a table between two texts, which may be wider than it is."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(Text(above), table, *([Text(below)] if below else []))
+
+
+def as_text(shown: Any) -> str:
+    """Return what a terminal wide enough for all of it would show."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=130).print(shown)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+
 def ordered(timings: Sequence[Timing]) -> tuple[Timing, ...]:
     """Return timings by size of batch."""
     return tuple(sorted(timings, key=lambda timing: timing.events))
 
 
-def _timing(data: dict[str, Any]) -> Timing:
-    """Read a timing; a negative or infinite time would draw nonsense."""
-    timing = Timing(**data)
+def _fields(kind: type[Any], data: object) -> dict[str, Any]:
+    """Return those entries of a JSON object that a dataclass has."""
+    if not isinstance(data, dict):
+        raise ValueError(f"{type(data).__name__} in place of an object")
+    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
+
+
+def _timing(data: object) -> Timing:
+    """Read a timing; a negative or endless time would draw nonsense, and a part left out tell untruths."""
+    known = _fields(Timing, data)
+    if isinstance(data, dict) and len(known) != len(data):
+        unknown = ", ".join(sorted(set(data) - set(known)))
+        raise ValueError(f"a timing has {unknown}, of which this version knows nothing: update fpgaclass")
+    timing = Timing(**known)
     values = {field.name: getattr(timing, field.name) for field in fields(timing)}
     cycles = values.pop("kernel_cycles")
     for name, value in {**values, "kernel_cycles": 0 if cycles is None else cycles}.items():
         if not _is_number(value) or (name in ("events", "kernel_cycles") and not isinstance(value, int)):
             raise ValueError(f"{name} is {value!r}")
-    if timing.events < 1 or timing.total_s <= 0:
-        raise ValueError("a call has events and takes time")
+    if timing.events < 1 or not _SHORTEST_S < timing.total_s < _LONGEST_S:
+        raise ValueError(f"{timing.events} events in {timing.total_s} s: a call has events and takes time")
     return timing
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value < _LARGEST
+
+
+def _is_line(text: object) -> bool:
+    return isinstance(text, str) and text.isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from fpgaclass.core.figure import DescribedFigure
@@ -34,7 +35,8 @@ def draw(measurement: Measurement) -> DescribedFigure:
     times.grid(which="major", alpha=0.3)
     figure.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     _draw_shares(measurement, shares)
-    figure.suptitle(measurement.caption, fontsize=9)
+    # A site may have a dollar in its name, and may be long.
+    figure.suptitle("\n".join(textwrap.wrap(measurement.caption, 130)), fontsize=9, parse_math=False)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,7 +89,7 @@ def measure(
     if out is not None:
         _write(out, measured.to_json())
     _draw(measured, plot)
-    print(measured.to_json() if as_json else measured)
+    _show(measured, as_json)
 
 
 @app.command()
@@ -100,7 +101,7 @@ def compare(
     """Put runs of different places side by side; exits with 1 where predictions differ."""
     compared = card.compare(card.read_runs(files))
     _draw(compared, plot)
-    print(compared.to_json() if as_json else compared)
+    _show(compared, as_json)
     if any(one.first_difference is not None for one in compared.agreements):
         raise typer.Exit(1)
 
@@ -128,6 +129,15 @@ def _open(file: Path, index: int) -> Any:
         return _pynq().Overlay(str(file), device=devices[index])
     except (OSError, RuntimeError) as error:
         raise CardError(f"the card cannot be programmed: {error}", where=str(file)) from error
+
+
+def _show(result: Any, as_json: bool) -> None:
+    if as_json:
+        print(result.to_json())
+    elif sys.stdout.isatty():
+        Console().print(result)
+    else:
+        print(result)
 
 
 def _draw(result: Any, plot: Path | None) -> None:
