@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from fpgaclass.cohort import bundle, verbs
 from fpgaclass.cohort import hosts as setup
@@ -76,7 +78,15 @@ print("the card agrees")
 def _normal(pin: str) -> str:
     """Return ``name==version`` with the name as PyPI spells it."""
     name, _, version = pin.partition("==")
-    return f"{name.lower().replace('_', '-').replace('.', '-')}=={version}"
+    return f"{canonicalize_name(name)}=={version}"
+
+
+def _pinned(python: str) -> set[str]:
+    """Return what the pins name for a version of Python."""
+    lines = [line.rstrip("\\ ") for line in PINS.read_text().splitlines() if line[:1].isalnum()]
+    here = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    wanted = [Requirement(line) for line in lines]
+    return {_normal(f"{r.name}{r.specifier}") for r in wanted if not r.marker or r.marker.evaluate(here)}
 
 
 def test_the_real_pins_on_a_host_without_a_way_out(
@@ -132,9 +142,10 @@ def test_the_real_pins_on_a_host_without_a_way_out(
         assert "/opt/fpgaclass/environment/lib/" in found
         on("seat/ada", f"cat > /home/ada/job.py << 'EOF'\n{JOB}\nEOF")
         assert on("seat/ada", f"{ada} 'python job.py'").endswith("the card agrees")
-        frozen = on("seat/ada", "/opt/fpgaclass/environment/bin/python -m pip freeze").splitlines()
-        pinned = [line.split(" ")[0] for line in PINS.read_text().splitlines() if line[:1].isalnum()]
-        assert set(map(_normal, pinned)) - set(map(_normal, frozen)) == set(), "exactly as pinned"
+        python = "/opt/fpgaclass/environment/bin/python"
+        version = on("seat/ada", f"{python} -c 'import platform; print(platform.python_version())'")
+        frozen = {_normal(line) for line in on("seat/ada", f"{python} -m pip freeze --all").splitlines()}
+        assert _pinned(version) - frozen == set(), "exactly as pinned"
         assert on("seat/ada", f"{ada} 'touch /opt/fpgaclass/environment/x 2>&1 || true'").endswith("denied")
     finally:
         assert verbs.destroy(course).audit == ()
