@@ -157,3 +157,22 @@ def test_rules_that_lateness_cannot_follow_are_refused_before_they_are_kept(
             _class(classroom, "extend", LAB, "ada", "--days", wrong)
     with pytest.raises(UsageError, match=r"cannot be written: Is a directory.*--out"):
         _class(classroom, "export", "--out", str(classroom.layout.state))
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense://host/base", "Can't load plugin"),
+        ("no url", "Could not parse"),
+        ("postgresql+psycopg://teacher:secret@127.0.0.1:1/x", "Connection refused"),
+    ],
+)
+def test_a_gradebook_that_cannot_be_opened_is_named(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch, url: str, says: str
+) -> None:
+    """A typing error in a variable, or a database that is down; its password is nobody's to read."""
+    monkeypatch.setenv("FPGACLASS_GRADEBOOK", url)
+    for use in (lambda: classroom.marks(LAB), lambda: classroom.extend(LAB, "ada", timedelta(days=1))):
+        with pytest.raises(ClassroomError, match=f"cannot be used: .*{says}") as error:
+            use()
+        assert "secret" not in str(error.value)
