@@ -102,6 +102,20 @@ def test_any_name_of_a_site_is_shown(measurement: Measurement, site: str) -> Non
         figure.savefig(io.BytesIO(), format="svg")
 
 
+def test_text_is_text_in_a_notebook(measurement: Measurement) -> None:
+    """There rich shows tables as HTML by itself, and ipykernel asks for colours: str() is neither."""
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
+    code = "from fpgaclass.card import Measurement; shown = str(Measurement.from_json(text))"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORCE_COLOR", "1")
+        patch.setattr("rich.console._is_jupyter", lambda: True)
+        user = {"text": measurement.to_json()}
+        shell(user_ns=user).run_cell(code).raise_error()
+    assert user["shown"] == str(measurement)
+    assert "simulated" in user["shown"]
+    assert "\x1b" not in user["shown"]
+
+
 def test_the_tables_fit_a_terminal(measurement: Measurement) -> None:
     """Eighty columns, no figure cut or on two lines, and the source beside each."""
     timings = tuple(Timing(n, 5.5e-3, 1.2e-3, 1.1e-3, 65_685) for n in (1, 65_536))

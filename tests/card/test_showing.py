@@ -48,6 +48,20 @@ def test_a_board_is_drawn_with_its_dma(standin: Any, tmp_path: Path) -> None:
     assert "processing_system" not in _words(figure)
 
 
+def test_many_units_do_not_cross(standin: Any, tmp_path: Path) -> None:
+    """In the order of their addresses, not of their names, with level lines to the one bank."""
+    design = standin.sum_design(instances=12)
+    path = fpgaclass.card.write_xclbin(tmp_path / "s.xclbin", design, banks=standin.BANKS, link=standin.LINK)
+    figure = show(pynq.Overlay(str(path), device=fpgaclass.card.VirtualCard(6)))
+    spots = [figure.alt_text.index(f"krnl_rtl_{number} has") for number in range(1, 13)]
+    assert spots == sorted(spots)
+    lines = [
+        (text.xyann[1], text.xy[1]) for text in figure.axes[0].texts if getattr(text, "arrowprops", None)
+    ]
+    assert len(lines) == 2 + 2 * 12
+    assert all(start == end for start, end in lines)
+
+
 def test_what_is_no_overlay_is_refused() -> None:
     """The message says what to give."""
     with pytest.raises(InvalidInputError, match="overlay"):

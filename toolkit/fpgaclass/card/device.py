@@ -150,7 +150,7 @@ class VirtualCard(Device):  # type: ignore[misc]
             raise CardError(
                 f"{self.tag} still holds buffers of a design with other memory banks",
                 next_step="free them (buffer.freebuffer(), or del) and open the overlay again, or restart "
-                "the kernel: the last error of a notebook keeps what its cell had",
+                "the kernel: a notebook keeps what its last error and its Out hold",
             )
         return CardMemory(banks)
 

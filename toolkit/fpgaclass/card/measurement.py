@@ -227,7 +227,8 @@ def as_text(shown: Any) -> str:
     from rich.console import Console
 
     text = io.StringIO()
-    Console(file=text, width=130).print(shown)
+    # In a notebook rich would show it at once as HTML, and ipykernel asks for colours.
+    Console(file=text, width=130, force_jupyter=False, color_system=None).print(shown)
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 

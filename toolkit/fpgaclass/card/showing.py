@@ -54,18 +54,21 @@ def show(overlay: Any) -> DescribedFigure:
     axes.text(25, 3, words, ha="center", va="bottom", fontsize=9)
     axes.text(25, -2.5, "buffers, registers", ha="center", va="top", fontsize=8, color="#444444")
     places = {}
+    share = rows * 10 / max(len(banks), 1)
     for row, bank in enumerate(banks):
-        places[bank["tag"]] = -row * 10 - 3
+        top = 1 - row * share
+        places[bank["tag"]] = (top - share + 2, top)
         size = (
             f"{bank['size'] / 2**30:,.3g} GiB" if bank["size"] >= 2**28 else f"{bank['size'] // 1024:,} KiB"
         )
-        _box(axes, 37, -row * 10 - 7, 20, 8, _BANK, f"{bank['tag']}\n{size} at {bank['base_address']:#x}")
+        label = f"{bank['tag']}\n{size} at {bank['base_address']:#x}"
+        _box(axes, 37, top - share + 2, 20, share - 2, _BANK, label)
     sentences = []
     for row, unit in enumerate(units):
         middle = -row * 10 - 3
         label = f"{unit['name']}\nregisters at {unit['phys_addr']:#x}"
         _box(axes, 73, middle - 4, 25, 8, _UNIT, label)
-        sentences.append(_connect(axes, unit, middle, places, banks))
+        sentences.append(_connect(axes, unit, middle, places))
         fed = _fed_by(unit, units[row + 1 : row + 2])
         if fed:
             sentences.append(f"{unit['name']} streams to and from {fed}.")
@@ -90,34 +93,49 @@ def _units(blocks: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     for name, block in sorted(blocks.items(), key=lambda item: -len(item[0])):
         if "phys_addr" in block and "processing_system" not in str(block.get("type", "")):
             found.setdefault(int(block["phys_addr"]), dict(block, name=name))
-    return sorted(found.values(), key=lambda unit: str(unit["name"]))
+    return sorted(
+        found.values(), key=lambda unit: (_place(unit), "dma" not in unit["name"], unit["phys_addr"])
+    )
+
+
+def _place(unit: Mapping[str, Any]) -> str:
+    """Return the hierarchy that a block is in."""
+    return str(unit["name"]).rpartition("/")[0]
 
 
 def _fed_by(unit: Mapping[str, Any], others: list[dict[str, Any]]) -> str:
     """Return the name of the kernel whose streams a DMA feeds: the one beside it in its hierarchy, if any."""
     name = str(unit["name"])
-    place = name.rpartition("/")[0]
+    place = _place(unit)
     beside = [str(other["name"]) for other in others]
     return next((one for one in beside if place and "dma" in name and one.rpartition("/")[0] == place), "")
 
 
 def _connect(
-    axes: Any, unit: Mapping[str, Any], middle: float, places: Mapping[str, float], banks: list[Any]
+    axes: Any, unit: Mapping[str, Any], middle: float, places: Mapping[str, tuple[float, float]]
 ) -> str:
-    """Draw the lines from a block to its banks; say them in words."""
+    """Draw the lines from a block to its banks, as level as they can be; say them in words.
+
+    Args:
+        axes: to draw into.
+        unit: the block's entry of ``ip_dict``, with its name.
+        middle: height of the block's middle.
+        places: bottom and top of each bank.
+    """
     registers: Mapping[str, Any] = unit.get("registers") or {}
     pointers = {name: one["memory"] for name, one in registers.items() if one.get("memory") in places}
-    if not pointers and banks and "dma" in unit["name"]:
-        pointers = dict.fromkeys(("mm2s", "s2mm"), banks[0]["tag"])
+    if not pointers and places and "dma" in unit["name"]:
+        pointers = dict.fromkeys(("mm2s", "s2mm"), next(iter(places)))
     for offset, (name, tag) in enumerate(pointers.items()):
         height = middle + 2 - 2.6 * offset
+        bottom, top = places[tag]
+        at_bank = min(max(height, bottom + 2), top - 2 - 2.6 * offset)
         into = "out" in name or name == "s2mm"
-        kind = "from" if into else "to"
-        ends = (73.0, height, 57.0, places[tag] + 2 - 2.6 * offset)
-        _arrow(axes, *(ends if into else (ends[2], ends[3], ends[0], ends[1])), kind)
-        x, y = 73 - 16 * 0.25, height + (places[tag] + 2 - 2.6 * offset - height) * 0.25
+        ends = (73.0, height, 57.0, at_bank) if into else (57.0, at_bank, 73.0, height)
+        _arrow(axes, *ends, "from" if into else "to")
         ground = {"facecolor": _CARD, "edgecolor": "none", "pad": 0.8}
-        axes.text(x, y, name, ha="center", va="center", fontsize=8, bbox=ground)
+        x, y = 73 - 16 * 0.25, height + (at_bank - height) * 0.25
+        axes.text(x, y, name, ha="center", va="center", fontsize=8, bbox=ground, zorder=5)
     wires = ", ".join(f"{name} in {tag}" for name, tag in pointers.items())
     return f"{unit['name']} has {wires}." if wires else f"{unit['name']} has registers only."
 
