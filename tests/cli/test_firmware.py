@@ -140,7 +140,11 @@ def test_what_is_wrong_with_the_places_is_said_before_the_work(tmp_path: Path) -
     ):
         with pytest.raises(FpgaClassError, match=said):
             _run(*words)
-    assert not list(tmp_path.glob(".*")), "nothing is left of the look"
+    with pytest.raises(InvalidInputError, match="no such model"):
+        _run(*build, str(tmp_path / "new" / "folder"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "sweep.py", "there"], (
+        "no trace is left"
+    )
 
 
 def test_precision_and_events_are_taken(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from fpgaclass.core import InvalidInputError
-from fpgaclass.firmware import Deviation, Firmware, Report, build, deviation, quantise
+from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation, quantise
 from fpgaclass.firmware.deviation import DRAWN, YOURS, measure_deviation
+from fpgaclass.firmware.trees import Tree, Trees
 from fpgaclass.firmware.words import Field, WordFormat
 
 
@@ -115,3 +116,7 @@ def test_what_is_no_keras_model_is_refused(quantised_model: Any, events: Any) ->
     with pytest.raises(InvalidInputError, match=r"a str is no firmware. Next: read one with Firmware.load"):
         deviation(quantised_model, str(made.folder), events)  # type: ignore[arg-type]
     assert Deviation(1, YOURS, 0.0, 0.0, None, 0).source == "simulated"
+    leaf = Tree((-1,), (0,), (-1,), (-1,), (3,))
+    trees = Trees("forest", 2, FixedPoint(8, 4), FixedPoint(8, 4), ((leaf,),), (0,))
+    with pytest.raises(InvalidInputError, match="leave events out of build"):
+        build(trees, events=np.zeros((3, 2)))

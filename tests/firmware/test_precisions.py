@@ -141,3 +141,17 @@ def test_a_precision_for_what_has_its_own_is_refused(quantised_model: Any, event
     assert read_trees(trees) is trees
     with pytest.raises(InvalidInputError, match="of fixed-point types already"):
         read_trees(trees, "fixed<8,3>")
+
+
+def test_a_layer_may_be_called_input() -> None:
+    """Many name their first layer so; its type is then its own, and the events' goes by the Input's name."""
+    import keras
+
+    inputs = keras.Input((4,), name="hits")
+    model = keras.Model(inputs, keras.layers.Dense(2, name="input")(inputs))
+    coarse = {"Precision": {"weight": "fixed<4,2>", "result": "fixed<9,5>"}}
+    quantised = quantise(model, {"LayerName": {"input": coarse, "hits": {"Precision": "fixed<10,4>"}}})
+    layer = quantised.get_layer("input")
+    assert int(np.unique(np.asarray(layer.iq.quantizer.f))[0]) == 6
+    assert int(np.unique(np.asarray(layer.oq.quantizer.f))[0]) == 4
+    assert np.array_equal(np.asarray(layer.qkernel) * 4, np.round(np.asarray(layer.qkernel) * 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
-from fpgaclass.firmware.reading import read_events, read_model
+from fpgaclass.firmware.reading import read_events, read_model, read_precision
 
 
 def test_a_saved_model_is_read(quantised_model: Any, float_model: Any, tmp_path: Path) -> None:
@@ -79,3 +80,20 @@ def test_events_are_one_array(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInputError, match=rf"{said}.*Next: save one array with numpy.save"):
             read_events(tmp_path / name)
+
+
+def test_a_precision_by_layer_can_be_typed(tmp_path: Path) -> None:
+    """A refusal that proposes types by layer must be of use to who works in a terminal."""
+    types = {"LayerName": {"first": {"Precision": "fixed<8,2>"}}}
+    (tmp_path / "types.json").write_text(json.dumps(types))
+    assert read_precision(json.dumps(types)) == read_precision(str(tmp_path / "types.json")) == types
+    assert read_precision("fixed<8,2>") == "fixed<8,2>"
+    assert read_precision(None) is None
+    (tmp_path / "list.json").write_text("[8]")
+    for text, said in (
+        ("{'LayerName': {}}", "no precision can be read: Expecting property name"),
+        (str(tmp_path / "none.json"), "no precision can be read: .*No such file"),
+        (str(tmp_path / "list.json"), r"precision is \[8\]"),
+    ):
+        with pytest.raises(InvalidInputError, match=said):
+            read_precision(text)

@@ -192,6 +192,11 @@ PLAIN["relu last"] = partial(_chain, (5,), _DENSE, _k("BatchNormalization"), _k(
 PLAIN["batch norm first and last"] = partial(
     _chain, (5,), _k("BatchNormalization"), _k("Dense", 4, activation="relu"), _k("BatchNormalization")
 )
+PLAIN["normalised"] = partial(
+    _chain, (5,), _k("Normalization", mean=[0.5] * 5, variance=[0.5, 1.0, 2.0, 1.5, 3.0]), _k("Dense", 4),
+    _k("ReLU"), _k("Identity"), _k("Dense", 2), _k("Rescaling", 0.5, offset=1.0),
+)  # fmt: skip
+PLAIN["a layer called input"] = partial(_chain, (5,), _k("Dense", 3, name="input"), _k("ReLU"))
 PLAIN["leaky relu last"] = partial(_chain, (5,), _DENSE, _k("LeakyReLU", 0.3))
 PLAIN["image, two convolutions"] = partial(
     _chain, (8, 8, 1), _k("Conv2D", 2, 3, activation="relu"), _k("MaxPooling2D", 2), _k("Conv2D", 2, 2),
@@ -253,9 +258,14 @@ def _made(name: str) -> Any:
     return model
 
 
+def _prepared(name: str) -> Any:
+    """The model as it is built: HGQ2's own types, or ten bits after training."""
+    return prepare(_made(name), "fixed<10,4>" if name in PLAIN else None)
+
+
 def _traced(name: str) -> tuple[Any, Network, Any, Any]:
     """The model as it is built, its network, events, and its own results on them."""
-    model = prepare(_made(name), "fixed<10,4>")
+    model = _prepared(name)
     network = trace_network(model)
     rng = np.random.default_rng(2)
     rough = rng.normal(0, 3, (500, *network.inputs.shape)).astype(np.float32)
@@ -280,6 +290,7 @@ def test_the_logic_of_every_layer_is_exact(name: str) -> None:
         "table of tanh",
         "skip, Add of images",
         "concatenation",
+        "the input again, concatenated",
         "image, padded, batch norm first",
     ],
 )
@@ -329,7 +340,7 @@ def test_quantisation_keeps_what_a_network_computes(name: str) -> None:
 )
 def test_a_planted_difference_in_the_middle_is_found(name: str) -> None:
     """One bias of one layer is off by what no rounding hides: that layer is named, none before it."""
-    model = prepare(_made(name), "fixed<10,4>")
+    model = _prepared(name)
     other = canonical(model)
     weighted = [layer for layer in other.layers if hasattr(layer, "kernel") or hasattr(layer, "bn_beta")]
     layer = weighted[len(weighted) // 2 - (len(weighted) == 1)]

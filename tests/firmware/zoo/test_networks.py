@@ -32,7 +32,7 @@ def _events(course: Any, firmware: Firmware, count: int) -> Any:
     return np.concatenate([drawn, data.astype(np.float32)])
 
 
-def _proved(course: Any, firmware: Firmware, count: int, precision: str = "fixed<16,6>") -> Any:
+def _proved(course: Any, firmware: Firmware, count: int, precision: str | None = None) -> Any:
     events = _events(course, firmware, count)
     found = agreement(course.model, firmware, events, precision=precision)
     assert {one.stage: one.mismatches for one in found} == dict.fromkeys(STAGES, 0)

@@ -15,7 +15,7 @@ from fpgaclass import firmware
 from fpgaclass.cli.options import Json
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.artifact import new_folder
-from fpgaclass.firmware.reading import read_events, read_model
+from fpgaclass.firmware.reading import read_events, read_model, read_precision
 from fpgaclass.firmware.search_module import read_function
 
 app = typer.Typer(name="firmware", help="From a trained model to firmware.", no_args_is_help=True)
@@ -26,7 +26,10 @@ BoardFile = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(help="For plain Keras models, in hls4ml's notation.", show_default="fixed<16,6>"),
+    typer.Option(
+        help="For plain Keras models: a type in hls4ml's notation, or its configuration (JSON, or a file).",
+        show_default="fixed<16,6>",
+    ),
 ]
 
 
@@ -77,7 +80,7 @@ def build(
         board=board,
         toolchain=toolchain,
         name=model.stem,
-        precision=precision,
+        precision=read_precision(precision),
         events=values,
     )
     if into is not None:
@@ -115,7 +118,8 @@ def trace(
     """Compare model and logic layer by layer, and count overflows, on events of yours."""
     values = read_events(events)
     other = None if built is None else firmware.Firmware.load(built)
-    found = firmware.trace(read_model(model), values, precision=precision, firmware=other)
+    types = read_precision(precision)
+    found = firmware.trace(read_model(model), values, precision=types, firmware=other)
     print(json.dumps(asdict(found), indent=2) if as_json else found)
     if found.first_difference:
         raise typer.Exit(1)

@@ -227,8 +227,8 @@ def new_folder(folder: str | Path) -> Path:
     try:
         if target.exists() or target.is_symlink():
             raise FirmwareError(f"{target} is there already", next_step="choose another folder or remove it")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent):
+        above = next(folder for folder in target.absolute().parents if folder.exists())
+        with tempfile.TemporaryDirectory(prefix=".fpgaclass-", dir=above):
             pass
     except OSError as refused:
         raise _no_folder(refused, target) from refused

@@ -28,7 +28,7 @@ from fpgaclass.core import (
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest, require_firmware
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.conifer_trees import is_trees, read_trees
-from fpgaclass.firmware.deviation import deviation
+from fpgaclass.firmware.deviation import deviation, require_keras
 from fpgaclass.firmware.emulation import LIBRARY
 from fpgaclass.firmware.events import checked_events
 from fpgaclass.firmware.models import canonical, check_model, is_quantised, model_digest
@@ -36,6 +36,7 @@ from fpgaclass.firmware.nearest import did_you_mean
 from fpgaclass.firmware.network import Network, trace_network
 from fpgaclass.firmware.precisions import Precision
 from fpgaclass.firmware.quantise import quantise
+from fpgaclass.firmware.size import check_size
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
 from fpgaclass.firmware.synthesis import yosys_version
 from fpgaclass.firmware.verify import Agreement
@@ -98,6 +99,7 @@ def build(
     given, model = model, prepare(model, precision)
     name = _file_name(model.name if name is None else name)
     if events is not None:
+        require_keras(given)
         events = checked_events(events, model.input_shape[1:], at_least=1)
     rounded = None if is_trees(given) or is_quantised(given) else given
     tools, source = _tools(), model_digest(model)
@@ -109,6 +111,7 @@ def build(
         require_room(folder.parent, _BUILD_MB, "FPGACLASS_CACHE")
         with held_lock(folder.with_name(f".{folder.name}.lock"), lambda: _say_waiting(name, target)):
             if not (folder / MANIFEST).is_file():
+                check_size(model, target)
                 say(f"building {name} for {target.title} with the {toolchain} toolchain")
                 with atomic_directory(folder) as scratch, _log_kept(scratch, f"{name}-{target.name}"):
                     about = {"firmware": key, "model": name}

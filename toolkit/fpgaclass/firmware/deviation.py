@@ -71,13 +71,7 @@ def deviation(model: Any, firmware: Firmware, events: npt.ArrayLike) -> Deviatio
 
         print(firmware.deviation(model, built, events))
     """
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise InvalidInputError(
-            f"a {type(model).__name__} is not a Keras model",
-            next_step="compare its own raw scores with Firmware.predict, and leave events out of build",
-        )
+    require_keras(model)
     from fpgaclass.firmware.artifact import require_firmware  # which holds a report, and that a deviation
 
     x = checked_events(events, require_firmware(firmware).inputs.shape, at_least=1)
@@ -88,6 +82,21 @@ def deviation(model: Any, firmware: Firmware, events: npt.ArrayLike) -> Deviatio
         )
     with stage(f"distance from the given model on {len(x):,} events", "Keras"):
         return measure_deviation(model, firmware.predict, firmware.inputs, x, YOURS)
+
+
+def require_keras(model: Any) -> None:
+    """Refuse a model that has no results in floating point to compare with.
+
+    Raises:
+        InvalidInputError: it is not a Keras model.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise InvalidInputError(
+            f"a {type(model).__name__} is not a Keras model",
+            next_step="compare its own raw scores with Firmware.predict, and leave events out of build",
+        )
 
 
 def measure_deviation(

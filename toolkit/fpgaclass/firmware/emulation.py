@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ def emulator(model: Any) -> str:
 
 
 _TAKEN = (
-    "activation", "axis", "bias", "data", "default", "double", "float", "index", "int", "name", "new", "nnet",
-    "op", "param", "result", "scale", "strategy", "table", "trace", "union", "weight", TOP,
+    "activation", "axis", "bias", "data", "default", "double", "float", "index", "input", "int", "name",
+    "new", "nnet", "op", "param", "result", "scale", "strategy", "table", "trace", "union", "weight", TOP,
 )  # fmt: skip
 
 _BATCH = """// Many events in one call, so that Python is not in the loop.
@@ -63,7 +64,7 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
 
     logging.getLogger("hls4ml").setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), _wrapping_quantisers():
             warnings.simplefilter("ignore")  # of what the comparison of the results settles
             project = convert_from_keras_model(
                 _for_hls4ml(model),
@@ -105,9 +106,35 @@ def _for_hls4ml(model: Any) -> Any:
     return twin
 
 
+@contextlib.contextmanager
+def _wrapping_quantisers() -> Iterator[None]:
+    """Let hls4ml 1.3 see a quantiser that wraps behind what only moves values, and not behind Reshape alone.
+
+    A signed one of i integer bits takes an unsigned value modulo 2**(i + 1). hls4ml keeps that many bits of
+    it if it finds the quantiser, else one less, and a ReLU's value of 5 that should become -3 becomes 1.
+    """
+    from hls4ml.model.layers import Concatenate, Reshape, Transpose
+    from hls4ml.model.optimizer.passes import bit_exact
+
+    def is_next(layer: Any) -> bool:
+        return any(
+            is_next(after)
+            if isinstance(after, Concatenate | Reshape | Transpose)
+            else isinstance(after, bit_exact.FixedPointQuantizer) and after.SAT not in ("SAT", "SAT_SYM")
+            for after in bit_exact.get_output_layers(layer)
+        )
+
+    before = bit_exact.requested_by_non_saturating_quantizer
+    bit_exact.requested_by_non_saturating_quantizer = is_next
+    try:
+        yield
+    finally:
+        bit_exact.requested_by_non_saturating_quantizer = before
+
+
 def _cpp_name(name: str) -> str:
     clean = re.sub(r"\W", "_", name)
-    return f"{clean}_layer" if clean in _TAKEN or not clean[0].isalpha() else clean
+    return f"{clean}_named" if clean in _TAKEN or not clean[0].isalpha() else clean
 
 
 def compile_hls(folder: Path) -> Path:

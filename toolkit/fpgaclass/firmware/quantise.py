@@ -58,7 +58,8 @@ def quantise(model: Any, precision: Precision = None, *, name: str | None = None
     steps = steps_of(model)
     given = model.inputs[0]
     entrance = given._keras_history.operation.name
-    entrance = entrance if entrance in types.layers else _ENTRANCE
+    own = any(step.name == _ENTRANCE for step in steps)  # a layer of the user's is called so
+    entrance = entrance if own or entrance in types.layers else _ENTRANCE
     why = _in_vain(model, steps)
     names = {_ENTRANCE, entrance, *(step.name for step in steps), *why}
     types.refuse_unknown(names, f"model {model.name!r}")

@@ -62,6 +62,34 @@ def read_events(path: str | Path) -> npt.NDArray[Any]:
     return events
 
 
+def read_precision(text: str | None) -> str | dict[str, Any] | None:
+    """Read a precision as it is given in a terminal: a type, hls4ml's configuration as JSON, or such a file.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or what is in it is no JSON.
+
+    Example:
+        >>> read_precision('{"LayerName": {"input": {"Precision": "ufixed<8,8>"}}}')["LayerName"]["input"]
+        {'Precision': 'ufixed<8,8>'}
+    """
+    if text is None or not (text.endswith(".json") or text.lstrip().startswith("{")):
+        return text
+    where = text if text.endswith(".json") else None
+    try:
+        found = json.loads(Path(text).read_text() if where else text)
+    except (OSError, ValueError) as bad:
+        raise InvalidInputError(
+            f"no precision can be read: {bad}",
+            where=where,
+            next_step='write it as JSON: {"LayerName": {"first": {"Precision": {"weight": "fixed<8,2>"}}}}',
+        ) from bad
+    if not isinstance(found, dict):
+        raise InvalidInputError(
+            f"precision is {found!r}", where=where, next_step="write a type as fixed<16,6>"
+        )
+    return found
+
+
 _ONE = "save one array with numpy.save, as a .npy file"
 
 
