@@ -172,6 +172,22 @@ def test_a_kernel_restarts_itself(files: dict[str, str], device: VirtualCard, st
     overlay.krnl_rtl_1.call(x, y, x.size, y.size)
 
 
+def test_a_kernel_that_calls_fatal_costs_one_call(
+    files: dict[str, str], device: VirtualCard, standin: Any
+) -> None:
+    """Whether it dies of a register's write or later, the unit is reset, and the next call works."""
+    unit = pynq.Overlay(files["other"], device=device).moody_1
+    buffer = pynq.allocate((16,), np.int32, target=device)
+    for _ in range(2):
+        with pytest.raises(CardError, match=r"moody_1: the kernel broke.*fatal.*Registers.*was reset"):
+            unit.call(buffer, buffer, standin.FATAL, 0)
+        unit.write(0x28, standin.FATAL)
+        with pytest.raises(CardError, match="moody_1: the kernel broke"):
+            unit.write(0, 1)
+        unit.call(buffer, buffer, 500, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Interrupt")  # pynq makes them for the active device
 @pytest.mark.parametrize("channel", ["sendchannel", "recvchannel"])
 @pytest.mark.parametrize("empty", [True, False])
 def test_a_wait_for_no_transfer_is_told(

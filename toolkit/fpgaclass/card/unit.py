@@ -60,7 +60,8 @@ class ComputeUnit:
         """Read a 32-bit register; raises what went wrong in a run that registers started."""
         started = time.perf_counter()
         with self._turns.visit():
-            value = self._simulator.read(offset)
+            with self._explained():
+                value = self._simulator.read(offset)
             ended = not self._simulator.status.running
             self._attend()  # with auto_restart a kernel starts itself again
         if ended:
@@ -79,7 +80,8 @@ class ComputeUnit:
             if runs:
                 self._turns.ensure_open()
                 self._wiring.refresh()
-            self._simulator.write(offset, value)
+            with self._explained():
+                self._simulator.write(offset, value)
             self._attend(runs)
         self._timeline.add(self._access(), time.perf_counter() - started)
 
@@ -95,13 +97,13 @@ class ComputeUnit:
                     earlier.result()
                 self._turns.ensure_open()
                 with self._attended():
-                    with self._turns.visit():
+                    with self._turns.visit(), self._explained():
                         self._wiring.refresh()
                         for offset, value in registers.items():
                             self._simulator.write(offset, value)
                         self._simulator.write(CONTROL, AP_START)
                     cycles = self._finish()
-                    with self._turns.visit():
+                    with self._turns.visit(), self._explained():
                         self._simulator.read(CONTROL)  # ap_done clears as the scheduler reads it
                 future.set_result(cycles)
             except BaseException as error:
@@ -153,10 +155,8 @@ class ComputeUnit:
 
         def advance(clocks: int) -> bool:
             nonlocal cycles
-            try:
+            with self._explained():
                 ended = self._simulator.advance(clocks, self._watchdog)
-            except CardError as error:
-                raise self._explain(error) from error
             cycles = self._simulator.cycles
             return ended
 
@@ -164,6 +164,13 @@ class ComputeUnit:
         seconds = cycles / (self._design.clock_mhz * 1e6)
         self._timeline.add(Event("kernel", seconds, "simulated", cycles, self.name))
         return cycles
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except CardError as error:
+            raise self._explain(error) from error
 
     def _explain(self, error: CardError) -> CardError:
         """Say which unit failed and with what in its registers, and put it back into a state that works."""
@@ -186,7 +193,8 @@ class ComputeUnit:
                 f"Registers: {registers}",
                 next_step="check the lengths; the kernel was reset",
             )
-        return CardError(f"{self.name}: {error.what}. Registers: {registers}")
+        next_step = "open an overlay whose kernel is sound; this one was reset"
+        return CardError(f"{self.name}: {error.what}. Registers: {registers}", next_step=next_step)
 
     def _registers(self) -> str:
         try:

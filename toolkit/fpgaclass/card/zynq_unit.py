@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from fpgaclass.card.design import KernelDesign, Link
 from fpgaclass.card.memory import CardMemory, Wiring
@@ -97,7 +98,7 @@ class StreamUnit:
         polls = is_status and not self._ended.wait(0)
         if polls:
             self._ended.wait(_POLL_S)
-        with self._turns.visit():
+        with self._turns.visit(), self._explained():
             value = self._simulator.dma_read(offset)
             self._after_clocks()
             if is_status:
@@ -108,8 +109,8 @@ class StreamUnit:
     def write_dma(self, offset: int, value: int) -> None:
         """Write a 32-bit register of the DMA; a length starts a transfer."""
         started = time.perf_counter()
-        with self._turns.visit():
-            self._turns.ensure_open()
+        self._turns.ensure_open()
+        with self._turns.visit(), self._explained():
             before = self._simulator.busy
             if offset in (MM2S + LENGTH, S2MM + LENGTH):
                 self._wiring.refresh()
@@ -125,7 +126,7 @@ class StreamUnit:
     def read_kernel(self, offset: int) -> int:
         """Read a 32-bit register of the kernel."""
         started = time.perf_counter()
-        with self._turns.visit():
+        with self._turns.visit(), self._explained():
             value = self._simulator.read(offset)
             self._after_clocks()
         self._end_access(started)
@@ -134,8 +135,8 @@ class StreamUnit:
     def write_kernel(self, offset: int, value: int) -> None:
         """Write a 32-bit register of the kernel."""
         started = time.perf_counter()
-        with self._turns.visit():
-            self._turns.ensure_open()
+        self._turns.ensure_open()
+        with self._turns.visit(), self._explained():
             self._simulator.write(offset, value)
             self._after_clocks()
         self._end_access(started)
@@ -162,6 +163,20 @@ class StreamUnit:
             raise failure
 
     # From here on to be called with the simulator to oneself.
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except CardError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: CardError) -> CardError:
+        """Say which unit broke and with what in its registers, and put it back into a state that works."""
+        registers = self._registers()
+        self._simulator.reset()
+        next_step = "open an overlay whose kernel is sound; this one was reset"
+        return CardError(f"{self.name}: {error.what}. Registers: {registers}", next_step=next_step)
 
     def _begin_anew(self) -> None:
         self._changed, self._polls, self._stuck = time.monotonic(), 0, False
@@ -203,8 +218,7 @@ class StreamUnit:
             ended = self._stuck = True
         except CardError as error:
             ended = True
-            self._failure = CardError(f"{self.name}: {error.what}. Registers: {self._registers()}")
-            self._simulator.reset()
+            self._failure = self._broken(error)
         self._after_clocks()
         if ended:
             self._works = False
