@@ -146,11 +146,12 @@ class VirtualCard(Device):  # type: ignore[misc]
         if tuple(self.memory.banks) == banks:
             return self.memory
         gc.collect()  # an overlay of before may be gone but for a reference to itself
-        if self.memory.allocations():
+        if kept := self.memory.allocations():
             raise CardError(
-                f"{self.tag} still holds buffers of a design with other memory banks",
-                next_step="free them (buffer.freebuffer(), or del) and open the overlay again, or restart "
-                "the kernel: a notebook keeps what its last error and its Out hold",
+                f"{self.tag} still holds buffers of a design with other memory banks: {len(kept)} in "
+                f"{', '.join(sorted({one.bank.tag for one in kept}))}",
+                next_step="buffer.freebuffer(), then open the overlay; or restart the kernel: variables keep "
+                "buffers, and so do a DMA (its last one), Out, and the error that was shown last",
             )
         return CardMemory(banks)
 
