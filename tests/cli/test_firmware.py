@@ -147,23 +147,6 @@ def test_what_is_wrong_with_the_places_is_said_before_the_work(tmp_path: Path) -
     )
 
 
-def test_precision_and_events_are_taken(tmp_path: Path) -> None:
-    """The events of a file, the distance from the model in the report, and in the copy that is kept."""
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(1)])
-    model.save(tmp_path / "m.keras")
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(500, 3)))
-    words = ("build", str(tmp_path / "m.keras"), "--precision", "fixed<8,4>", "--events", f"{tmp_path}/x.npy")
-    found = json.loads(_run(*words, "--into", str(tmp_path / "mine"), "--json").stdout)
-    apart = found["report"]["deviation"]
-    assert (apart["events"], apart["drawn"], apart["source"]) == (500, "events of yours", "simulated")
-    assert json.loads(_run("report", str(tmp_path / "mine"), "--json").stdout)["report"]["deviation"] == apart
-    assert "(simulated, 500 events of yours" in _run("report", str(tmp_path / "mine")).stdout
-
-
 def test_a_sweep_of_which_all_fails_is_a_failure(tmp_path: Path) -> None:
     """A script that goes on after exit code 0 would go on with nothing; the reason is in the table."""
     name = tmp_path / "2026-json.py"

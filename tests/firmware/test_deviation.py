@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fpgaclass.cli.app import app
 from fpgaclass.core import InvalidInputError
-from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation, quantise
+from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation
 from fpgaclass.firmware.deviation import DRAWN, YOURS, measure_deviation
 from fpgaclass.firmware.trees import Tree, Trees
 from fpgaclass.firmware.words import Field, WordFormat
@@ -18,8 +20,8 @@ from fpgaclass.firmware.words import Field, WordFormat
 
 @pytest.fixture(scope="session")
 def built(float_model: Any) -> Firmware:
-    """The plain model of the tests, in eight bits: far from what was trained."""
-    return build(float_model, precision="fixed<8,4>", name="coarse")
+    """The plain model of the tests, in twelve bits: visibly apart from what was trained."""
+    return build(float_model, board="u50", precision="fixed<12,4>")
 
 
 def test_the_report_of_a_plain_model_says_how_far_it_is(built: Firmware) -> None:
@@ -38,7 +40,7 @@ def test_the_user_s_events_are_compared_and_kept(
     built: Firmware, float_model: Any, events: Any, tmp_path: Path
 ) -> None:
     """What counts is the user's data; the same firmware is found in the cache, a copy has the figure."""
-    again = build(float_model, precision="fixed<8,4>", name="coarse", events=events)
+    again = build(float_model, board="u50", precision="fixed<12,4>", events=events)
     assert again.folder == built.folder
     found = again.report.deviation
     assert found == deviation(float_model, built, events)
@@ -52,11 +54,27 @@ def test_the_user_s_events_are_compared_and_kept(
     assert Firmware.load(built.folder).report == built.report, "the cache keeps its own"
 
 
-def test_the_quantised_model_alone_is_another_report(float_model: Any, built: Firmware) -> None:
-    """The same network without the model that it was made of has nothing to be compared with."""
-    alone = build(quantise(float_model, "fixed<8,4>", name="plain"), name="coarse")
-    assert alone.manifest.model == built.manifest.model
-    assert alone.report.deviation is None
+def test_the_figure_is_shown_in_a_terminal(
+    built: Firmware, float_model: Any, events: Any, tmp_path: Path
+) -> None:
+    """The events of a file, the distance from the model in the report, and in the copy that is kept."""
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, ["firmware", *words], catch_exceptions=False)
+        assert done.exit_code == 0
+        return str(done.stdout)
+
+    float_model.save(tmp_path / "plain.keras")
+    np.save(tmp_path / "x.npy", events[:500])
+    given = (str(tmp_path / "plain.keras"), "--board", "U50", "--precision", "fixed<12,4>")
+    found = json.loads(
+        run("build", *given, "--events", f"{tmp_path}/x.npy", "--into", f"{tmp_path}/mine", "--json")
+    )
+    apart = found["report"]["deviation"]
+    assert (apart["events"], apart["drawn"], apart["source"]) == (500, YOURS, "simulated")
+    assert found["manifest"]["digest"] == built.manifest.digest, "the same build"
+    assert json.loads(run("report", f"{tmp_path}/mine", "--json"))["report"]["deviation"] == apart
+    assert "(simulated, 500 events of yours" in run("report", f"{tmp_path}/mine")
 
 
 def test_a_quantised_model_is_the_firmware(quantised_model: Any, events: Any) -> None:
