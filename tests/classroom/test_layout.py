@@ -16,7 +16,7 @@ from fpgaclass.engine.sandbox import Jail, find_jail
 def test_a_state_that_cannot_be_written_says_where_and_what_next(tmp_path: Path) -> None:
     """The first thing that goes wrong on a shared machine is the folder."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ClassroomError, match=r"cannot be written: Not a directory.*Next: .*--state"):
+    with pytest.raises(ClassroomError, match=r"this is a file \(.*/file\).*Next: .*--state"):
         ensure_private(tmp_path / "file" / "state")
 
 

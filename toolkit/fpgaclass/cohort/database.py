@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,10 @@ def shown(engine: Engine) -> str:
 def _ensure_private(database: str | None) -> None:
     """Make the file for its owner alone: no other user of the machine need know who is in the class."""
     if database and database != ":memory:":
-        # What SQLite keeps beside it gets the same rights.
-        os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
+        # What SQLite keeps beside it gets the same rights. Only a new file is opened: to close one that is in
+        # use lets go of this process's locks on it, and the next to leave takes the write-ahead log away.
+        with suppress(FileExistsError):
+            os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
