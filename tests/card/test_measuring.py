@@ -115,8 +115,12 @@ def test_own_data_and_a_single_unit(overlay: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch_sizes": ()}, {"batch_sizes": (0,)}, {"repeats": 0}, {"data": np.zeros((3, 5))}]
-)
+    "wrong",
+    [
+        {"batch_sizes": ()}, {"batch_sizes": (0,)}, {"batch_sizes": (1.5,)}, {"batch_sizes": (10**12,)},
+        {"repeats": 0}, {"data": np.zeros((3, 5))}, {"data": "abc"}, {"site": "a\nb"},
+    ],
+)  # fmt: skip
 def test_wrong_requests_are_refused(overlay: Any, wrong: dict[str, Any]) -> None:
     """A table of zeros would look like a result."""
     with pytest.raises(InvalidInputError):

@@ -106,8 +106,8 @@ def test_a_run_that_fails_leaves_its_waveforms(overlay: Any, call: Any, tmp_path
     assert Waveform.read(tmp_path / "bad.vcd").find("ap_start").values[-1] == 1
 
 
-@pytest.mark.parametrize("args", [(), (1,), (1, 2, 3, 4, 5)])
-def test_wrong_arguments_are_refused(overlay: Any, args: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("args", [(), (1,), (1, 2, 3, 4, 5), (np.zeros(4), 1, 1, 1), ("x", 1, 1, 1)])
+def test_wrong_arguments_are_refused(overlay: Any, args: tuple[Any, ...]) -> None:
     """As `call` would."""
     with pytest.raises(InvalidInputError, match="fit"):
         trace(overlay.krnl_rtl_1, *args)

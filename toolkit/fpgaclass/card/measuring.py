@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpgaclass.card.machine_memory import free_memory
 from fpgaclass.card.measurement import Measurement, Timing, ordered
 from fpgaclass.card.predictions import Predictions
 from fpgaclass.card.timeline import Timeline
@@ -66,10 +67,13 @@ def measure(
     words_in = _known("words_in", words_in, about)
     words_out = _known("words_out", words_out, about)
     dtype = np.dtype(dtype if dtype is not None else str(about.get("dtype", "int16")))
-    if not batch_sizes or min(batch_sizes) < 1 or repeats < 1:
-        raise InvalidInputError("batch sizes and repeats are 1 or more")
-    sizes = tuple(sorted(set(batch_sizes)))
-    events = np.resize(_events(data, words_in, dtype), (sizes[-1], words_in))
+    numbers = (*batch_sizes, repeats)
+    if not batch_sizes or not all(isinstance(one, int | np.integer) and one >= 1 for one in numbers):
+        raise InvalidInputError("batch sizes and repeats are whole numbers of 1 or more")
+    if not site.isprintable():
+        raise InvalidInputError(f"a site's name is a line of text, not {site!r}")
+    sizes = tuple(sorted({int(size) for size in batch_sizes}))
+    events = _repeated(_events(data, words_in, dtype), sizes[-1])
     bank_in, bank_out = _banks(unit)
     timings, results = [], np.empty((0, words_out), dtype)
     for size in track(sizes, "measure"):
@@ -162,10 +166,22 @@ def _events(data: npt.ArrayLike | None, words_in: int, dtype: np.dtype[Any]) -> 
             return rng.normal(size=(1024, words_in)).astype(dtype)
         raw = rng.integers(0, 256, 1024 * words_in * dtype.itemsize, dtype=np.uint8)
         return raw.view(dtype).reshape(1024, words_in)
-    events = np.asarray(data, dtype=dtype)
+    try:
+        events = np.asarray(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"data are not numbers of type {dtype}: {error}") from error
     if events.ndim != 2 or events.shape[1] != words_in or not len(events):
         raise InvalidInputError(f"data has shape {events.shape}, expected (n, {words_in})")
     return events
+
+
+def _repeated(events: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    """Return that many events, from the first on again where there are fewer."""
+    size, free = count * events[0].nbytes, free_memory()
+    if 4 * size > free:  # the events, numpy's copy of them, both sides of a virtual card's buffer
+        what = f"a batch of {count:,} events has {size:,} bytes, and this machine has {free:,} left"
+        raise InvalidInputError(what, next_step="measure smaller batch_sizes")
+    return np.resize(events, (count, events.shape[1]))
 
 
 def _timeline(device: Any) -> Timeline | None:

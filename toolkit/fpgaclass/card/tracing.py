@@ -61,10 +61,10 @@ def _trace_call(
     design: KernelDesign, memory: CardMemory, signature: Any, args: Sequence[Any], path: str | Path | None
 ) -> Waveform:
     try:
-        values = list(signature.bind(*args).args)
-    except TypeError as error:
+        values = signature.bind(*args).args
+        numbers = [int(getattr(value, "device_address", value)) for value in values]
+    except (TypeError, ValueError) as error:
         raise InvalidInputError(f"the arguments do not fit {design.name}{signature}: {error}") from error
-    numbers = [int(getattr(value, "device_address", value)) for value in values]
     simulator = NetlistSimulator(compile_netlist(design, watched=True))
     wired = {argument.bank for argument in design.arguments if argument.bank is not None}
     for allocation in memory.allocations(wired):
