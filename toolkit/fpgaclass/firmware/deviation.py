@@ -49,7 +49,7 @@ class Deviation:
     source: str = "simulated"
 
     def __str__(self) -> str:
-        text = f"from the given model at most {self.largest:.3g}, {self.mean:.2g} in the mean"
+        text = f"|given model - firmware| at most {self.largest:.3g}, {self.mean:.2g} in the mean"
         if self.same_class is not None:
             text += f", same choice in {self.same_class:.2%}"
         text += f" ({self.source}, {self.events:,} {self.drawn}"

@@ -278,7 +278,11 @@ def _unpack(path: Path, folder: Path) -> None:
                 parts = PurePosixPath(member.name).parts
                 inside = not member.name.startswith("/") and ".." not in parts and parts[:1] == (_RESULTS,)
                 if not inside or not (member.isfile() or member.isdir()):
-                    raise InvalidInputError(f"the results hold {member.name!r}, which does not belong there")
+                    raise InvalidInputError(
+                        f"the results hold {member.name!r}, which does not belong there",
+                        where=str(path),
+                        next_step="give NAME-results.tar.gz, which the bundle's run.sh left",
+                    )
                 total += member.size
                 if total > _MOST_BYTES:
                     raise InvalidInputError(f"the results unpack to more than {_MOST_BYTES >> 30} GB")
