@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
@@ -176,3 +177,14 @@ def test_a_gradebook_that_cannot_be_opened_is_named(
         with pytest.raises(ClassroomError, match=f"cannot be used: .*{says}") as error:
             use()
         assert "secret" not in str(error.value)
+
+
+def test_a_gradebook_that_somebody_writes_to_for_long_is_named(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A formgrader that hangs, or a browser of databases left open."""
+    monkeypatch.setattr("fpgaclass.classroom.database.PATIENCE", 0.2)
+    with sqlite3.connect(classroom.layout.course / "gradebook.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ClassroomError, match=r"database is locked.*another program writes to it"):
+            classroom.extend(LAB, "ada", timedelta(days=1))

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
-from fpgaclass.classroom.database import open_engine
+from fpgaclass.classroom.database import in_use, open_engine
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_boards(url: str, course: str, labs: Sequence[str]) -> dict[str, tuple[B
     """
     engine = open_engine(url)
     try:
-        with engine.connect() as db:
+        with in_use(engine), engine.connect() as db:
             if not sql.inspect(db).has_table(tables.figures.name):
                 return dict.fromkeys(labs, ())
             here = (tables.figures.c.course == course) & tables.figures.c.lab.in_(labs)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sql
 
 from fpgaclass.core import ClassroomError
 
 URL_VARIABLE = "FPGACLASS_GRADEBOOK"
 """The gradebook's database, as SQLAlchemy writes it; without it, gradebook.db in the course folder."""
+PATIENCE = 30.0
+"""So many seconds SQLite waits for somebody else who writes."""
 
 
 def open_engine(url: str) -> sql.Engine:
@@ -17,10 +22,23 @@ def open_engine(url: str) -> sql.Engine:
         ClassroomError: it is no database's URL, or one that nothing here can talk to.
     """
     try:
-        patient = {"timeout": 30} if url.startswith("sqlite") else {}
+        patient = {"timeout": PATIENCE} if url.startswith("sqlite") else {}
         return sql.create_engine(url, connect_args=patient)
     except (sql.exc.SQLAlchemyError, ImportError, ValueError) as trouble:
         raise unusable(url, trouble) from trouble
+
+
+@contextmanager
+def in_use(engine: sql.Engine) -> Iterator[None]:
+    """Say, if the gradebook fails while the block uses it, what failed and what helps.
+
+    Raises:
+        ClassroomError: it did: it is locked, full, broken, or its server has gone.
+    """
+    try:
+        yield
+    except sql.exc.SQLAlchemyError as trouble:
+        raise unusable(engine.url.render_as_string(), trouble) from trouble
 
 
 def unusable(url: str, trouble: Exception) -> ClassroomError:

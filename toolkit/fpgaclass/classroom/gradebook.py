@@ -21,7 +21,7 @@ import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
 from fpgaclass.classroom.contest import write_figures
-from fpgaclass.classroom.database import URL_VARIABLE, open_engine, unusable
+from fpgaclass.classroom.database import URL_VARIABLE, in_use, open_engine
 from fpgaclass.classroom.lateness import Late, granted, read_grants, settle, write_grant
 from fpgaclass.classroom.points import new_notebook, write_points
 from fpgaclass.core import ClassroomError
@@ -85,12 +85,9 @@ class Writer:
     def __init__(self, url: str, course_id: str, lab: str) -> None:
         self._course, self._lab = course_id, lab
         self._engine = open_engine(url)
-        try:
-            with self._engine.begin() as db:
-                tables.ledger.metadata.create_all(db)
-                self._read_lab(db)
-        except sql.exc.SQLAlchemyError as trouble:
-            raise unusable(url, trouble) from trouble
+        with in_use(self._engine), self._engine.begin() as db:
+            tables.ledger.metadata.create_all(db)
+            self._read_lab(db)
 
     def _read_lab(self, db: Any) -> None:
         row = db.execute(
@@ -125,7 +122,7 @@ class Writer:
         chosen = sql.select(tables.source_cell).where(
             tables.source_cell.c.notebook_id == self._notebooks[notebook]
         )
-        with self._engine.connect() as db:
+        with in_use(self._engine), self._engine.connect() as db:
             return {
                 row.name: SourceCell(row.name, row.cell_type, bool(row.locked), row.source, row.checksum)
                 for row in db.execute(chosen)
@@ -133,7 +130,7 @@ class Writer:
 
     def extend(self, student: str, by: timedelta) -> None:
         """Give a student, or `EVERYBODY`, more time for the lab, from its deadline on; zero takes it back."""
-        with self._engine.begin() as db:
+        with in_use(self._engine), self._engine.begin() as db:
             write_grant(db, self._course, self._lab, student, by)
         self._grants[student] = by
 
@@ -148,17 +145,14 @@ class Writer:
             ClassroomError: the gradebook cannot be written.
         """
         only = None if student is None else (student,)
-        try:
-            with self._engine.begin() as db:
-                return settle(db, self._assignment, self.due, self._grants, late, only=only)
-        except sql.exc.SQLAlchemyError as trouble:
-            raise unusable(str(self._engine.url.render_as_string()), trouble) from trouble
+        with in_use(self._engine), self._engine.begin() as db:
+            return settle(db, self._assignment, self.due, self._grants, late, only=only)
 
     def graded(self) -> dict[str, Graded]:
         """Return what the ledger says of the lab: student -> what was graded."""
         here = (tables.ledger.c.course == self._course) & (tables.ledger.c.lab == self._lab)
         chosen = sql.select(tables.ledger).where(here)
-        with self._engine.connect() as db:
+        with in_use(self._engine), self._engine.connect() as db:
             return {row.student: Graded(row.digest, row.note, row.times) for row in db.execute(chosen)}
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -167,13 +161,10 @@ class Writer:
         Raises:
             ClassroomError: the gradebook cannot be written; none of them was.
         """
-        try:
-            with self._engine.begin() as db:
-                for entry in entries:
-                    self._write(db, entry)
-                    self._tick(db, entry.student, entry.digest, entry.note)
-        except sql.exc.SQLAlchemyError as trouble:
-            raise unusable(str(self._engine.url.render_as_string()), trouble) from trouble
+        with in_use(self._engine), self._engine.begin() as db:
+            for entry in entries:
+                self._write(db, entry)
+                self._tick(db, entry.student, entry.digest, entry.note)
 
     def _write(self, db: Any, entry: Entry) -> None:
         student = entry.student
@@ -256,7 +247,7 @@ def _alone(engine: sql.Engine, what: str) -> Iterator[None]:
         yield
         return
     key = zlib.crc32(what.encode())
-    with engine.connect() as db:
+    with in_use(engine), engine.connect() as db:
         if not db.scalar(sql.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
             step = "wait for it to end"
             raise ClassroomError("another command is grading in this gradebook", next_step=step)

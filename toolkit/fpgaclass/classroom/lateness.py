@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
-from fpgaclass.classroom.database import open_engine
+from fpgaclass.classroom.database import in_use, open_engine
 from fpgaclass.course import LatePolicy
 
 EVERYBODY = "*"
@@ -36,7 +36,7 @@ def read_extensions(url: str, course: str, labs: Sequence[str]) -> dict[str, dic
     """Return the extensions of labs, by lab; none where nothing was ever graded or extended."""
     engine = open_engine(url)
     try:
-        with engine.connect() as db:
+        with in_use(engine), engine.connect() as db:
             if not sql.inspect(db).has_table(tables.extensions.name):
                 return {lab: {} for lab in labs}
             return {lab: read_grants(db, course, lab) for lab in labs}

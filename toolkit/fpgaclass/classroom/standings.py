@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from fpgaclass.classroom import tables
-from fpgaclass.classroom.database import open_engine, unusable
+from fpgaclass.classroom.database import in_use, open_engine
 from fpgaclass.classroom.lateness import points_of
 
 
@@ -43,7 +43,7 @@ def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
     )
     work = work.join(tables.submitted, tables.submitted_notebook.c.assignment_id == tables.submitted.c.id)
     try:
-        with engine.connect() as db:
+        with in_use(engine), engine.connect() as db:
             most = 0.0
             for cells in (tables.grade_cell, tables.task_cell):
                 joined = here.join(tables.base_cell, tables.base_cell.c.notebook_id == tables.notebook.c.id)
@@ -60,8 +60,6 @@ def standings(url: str, lab: str) -> tuple[float, dict[str, Standing]]:
                 sql.select(tables.grade).select_from(graded).where(tables.assignment.c.name == lab)
             ):
                 points[grade.notebook_id].append(grade)
-    except sql.exc.SQLAlchemyError as trouble:
-        raise unusable(url, trouble) from trouble
     finally:
         engine.dispose()
     found: dict[str, Standing] = {}
