@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -74,6 +75,19 @@ def test_an_error_in_the_block_stays_visible() -> None:
     with pytest.raises(KeyboardInterrupt) as interrupt:
         cell()
     assert isinstance(interrupt.value.__context__, ValueError)
+
+
+def test_the_main_thread_does_not_ask_whether_it_lives(
+    standin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt inside that question is answered by Python with "no", now and ever after."""
+    path = write_xclbin(tmp_path / "s.xclbin", standin.sum_design(), banks=standin.BANKS, link=standin.LINK)
+    unit = pynq.Overlay(str(path), device=VirtualCard(912)).krnl_rtl_1
+    x = pynq.allocate((4, 32), np.int16, target=unit.device)
+    main = threading.main_thread()
+    monkeypatch.setattr(main, "is_alive", lambda: threading.current_thread() is not main)
+    unit.call(x, x, x.size, 4)
+    unit.write(0, 1)
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.proof)])

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from fpgaclass.card.timeline import Timeline
+from fpgaclass.card.uninterrupted import Uninterrupted, wait_until
 
 
 class CommandBuffer:
@@ -36,7 +37,8 @@ class VirtualWaitHandle:
     @property
     def done(self) -> bool:
         """Whether the run has ended."""
-        return self._future.done()
+        with Uninterrupted():
+            return self._future.done()
 
     def wait(self) -> None:
         """Wait for the run's end.
@@ -46,10 +48,19 @@ class VirtualWaitHandle:
         """
         started = time.perf_counter()
         try:
-            self._future.result()
+            wait_until(self._ends_within)
         finally:
             self._timeline.waited(time.perf_counter() - started)
 
     async def wait_async(self) -> None:
         """Wait for the run's end in a coroutine."""
-        await asyncio.wrap_future(self._future)
+        with Uninterrupted():
+            ended = asyncio.wrap_future(self._future)
+        await ended
+
+    def _ends_within(self, seconds: float) -> bool:
+        try:
+            self._future.result(seconds)
+        except TimeoutError:
+            return False
+        return True

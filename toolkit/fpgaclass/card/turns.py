@@ -72,7 +72,10 @@ class Turns:
 
     def ensure_open(self) -> None:
         """Raise if the simulator's card was freed or programmed again."""
-        if self._closed or not threading.main_thread().is_alive():
+        # Ctrl-C inside is_alive() of a thread that lives marks it as ended for good (Python 3.11): the main
+        # thread, where it arrives, does not ask for itself.
+        main = threading.main_thread()
+        if self._closed or not (threading.current_thread() is main or main.is_alive()):
             what = f"{self._name} was stopped: the card was freed or programmed again"
             raise CardError(what, next_step="open the overlay again")
 

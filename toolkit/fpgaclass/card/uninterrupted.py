@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
+
+_STRETCH_S = 0.05
 
 
 class Uninterrupted:
@@ -42,3 +45,17 @@ class Uninterrupted:
 
     def _note(self, *_: Any) -> None:
         self._came = True
+
+
+def wait_until(happens: Callable[[float], bool]) -> None:
+    """Wait for an event in short stretches, between which Ctrl-C arrives.
+
+    An interrupt inside of Python's own waiting can keep the lock of what is waited for.
+
+    Args:
+        happens: waits for at most that many seconds, and says whether it has happened.
+    """
+    while True:
+        with Uninterrupted():
+            if happens(_STRETCH_S):
+                return

@@ -14,6 +14,7 @@ from fpgaclass.card.netlist_simulator import NetlistSimulator
 from fpgaclass.card.simulator import WATCHDOG, KernelSimulator
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
+from fpgaclass.card.uninterrupted import wait_until
 from fpgaclass.core import BusError, CardError, HungKernelError
 
 CONTROL = 0x0
@@ -65,7 +66,7 @@ class ComputeUnit:
             ended = not self._simulator.status.running
             self._attend()  # with auto_restart a kernel starts itself again
         if ended:
-            self._settled.wait()  # so that nobody sees "idle" before it is known how the run ended
+            wait_until(self._settled.wait)  # so that nobody sees "idle" before it is known how the run ended
         self._timeline.add(self._access(), time.perf_counter() - started)
         failure, self._failure = self._failure, None
         if failure is not None:

@@ -14,6 +14,7 @@ from fpgaclass.card.netlist_stream import NetlistStream
 from fpgaclass.card.simulator import WATCHDOG
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
+from fpgaclass.card.uninterrupted import Uninterrupted
 from fpgaclass.card.zynq_simulator import (
     ADDRESS,
     DECODE_ERROR,
@@ -95,9 +96,10 @@ class StreamUnit:
         """
         started = time.perf_counter()
         is_status = offset in (MM2S + DMASR, S2MM + DMASR)
-        polls = is_status and not self._ended.wait(0)
-        if polls:
-            self._ended.wait(_POLL_S)
+        with Uninterrupted():
+            polls = is_status and not self._ended.is_set()
+            if polls:
+                self._ended.wait(_POLL_S)
         with self._turns.visit(), self._explained():
             value = self._simulator.dma_read(offset)
             self._after_clocks()
