@@ -58,6 +58,8 @@ class Passing(ProxyHandler):  # type: ignore[misc]
 
         Programs with a token say so in a header, which no link can; websockets show nothing.
         """
+        if self.proxy.passes is None:
+            return
         asked = self.request.headers
         self.target = self.proxy.target_for_req(None, self.request.path)
         owner = owner_of(self.target["prefix"]) if self.target else None
@@ -184,7 +186,7 @@ class Passing(ProxyHandler):  # type: ignore[misc]
 class ClassProxy(PythonProxy):  # type: ignore[misc]
     """The library's routes and their interface, with our way of passing on."""
 
-    def __init__(self, options: dict[str, Any], passes: Passes) -> None:
+    def __init__(self, options: dict[str, Any], passes: Passes | None) -> None:
         super().__init__(options)
         self.passes = passes
         self.proxy_app = Application(
@@ -202,7 +204,7 @@ async def serve(where: argparse.Namespace) -> None:
     """Serve until the process is ended."""
     proxy = ClassProxy(
         {"auth_token": os.environ["CONFIGPROXY_AUTH_TOKEN"], "error_target": where.error_target},
-        Passes.at(where.passes),
+        Passes.at(where.passes) if where.passes else None,
     )
     proxy.log.setLevel("ERROR")
     for app, ip, port in (
@@ -220,7 +222,7 @@ def main() -> None:
         parser.add_argument(name, required=True)
     for name in ("--port", "--api-port"):
         parser.add_argument(name, type=int, required=True)
-    parser.add_argument("--passes", type=Path, required=True)
+    parser.add_argument("--passes", type=Path, help="the key of the passes; without, none are asked for")
     where, _ = parser.parse_known_args()
     raise_open_files()
     asyncio.run(serve(where))
