@@ -9,11 +9,13 @@ from __future__ import annotations
 import collections
 import weakref
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pynq
 
 from fpgaclass.card import Bank, Link, VirtualCard
+from fpgaclass.card.memory import CardMemory
 from fpgaclass.card.system import Span
 
 _EVERYWHERE = 1 << 48
@@ -103,10 +105,11 @@ class MockAllocateDevice(_Device):
 
     def __init__(self, tag: str) -> None:
         super().__init__(tag)
-        self._ensure_banks((Bank("bank0", 0x10000, 1 << 30, "DDR4"),))
-        self.mem_dict = {
-            "bank0": {"idx": 0, "size": 1 << 30, "base_address": 0x10000, "tag": "bank0", "used": 1}
-        }
+        bank = Bank("bank0", 0x10000, 1 << 30, "DDR4")
+        self.memory = CardMemory((bank,))
+        entry = {"idx": 0, "size": bank.size, "base_address": bank.base, "tag": bank.tag, "used": 1}
+        self.mem_dict = {bank.tag: {**entry, "type": bank.kind}}
+        self._loaded = SimpleNamespace(mem_dict=self.mem_dict, ip_dict={})
         self.design = object()  # type: ignore[assignment]
         self._allocated: list[Any] = []
         self.check_memops()
