@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -84,3 +86,17 @@ def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
         kept = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert kept == dict.fromkeys(kept, 0o600)
     assert "s.sqlite-wal" in kept
+
+
+def test_a_state_opened_once_more_keeps_its_locks(tmp_path: Path) -> None:
+    """POSIX drops a process's locks on a file when it closes any handle of it. The next process to leave
+    would take itself for the last one, and the log of what is not in the file yet away with it."""
+    path = tmp_path / "s.sqlite"
+    url = f"sqlite:///{path}"
+    leave = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM cohort'); c.close()"
+    )
+    with open_database(url).connect():
+        open_database(url)
+        subprocess.run([sys.executable, "-c", leave, str(path)], check=True)
+        assert (tmp_path / "s.sqlite-wal").exists()
