@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import read_design
+from fpgaclass.core import load_file
 from fpgaclass.firmware import Firmware, build, load_board
 
 pynq = pytest.importorskip("pynq")
@@ -71,12 +72,7 @@ def _driver() -> Any:
     spec = importlib.util.find_spec("hls4ml")
     assert spec is not None
     folder = Path(str(spec.origin)).parent / "templates/vivado_accelerator/pynq-z2/python_drivers"
-    module_spec = importlib.util.spec_from_file_location("z2_driver", folder / "axi_stream_driver.py")
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    driver = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(driver)
-    return driver
+    return load_file("z2_driver", folder / "axi_stream_driver.py")
 
 
 @pytest.mark.proof
