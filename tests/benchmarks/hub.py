@@ -46,7 +46,7 @@ def rows(students: int = 30) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="fpgaclass-bench-") as folder:
         ours = _ours(Path(folder) / "ours", students)
         peer = _stock(Path(folder) / "stock", students)
-    how = f"seconds from the first log-in form until the last of {students} has JupyterLab's page; "
+    how = f"measured: seconds from the first log-in form until the last of {students} has JupyterLab's page; "
     how += "peer: a hub as it comes, with SimpleLocalProcessSpawner and no isolation, behind the same proxy"
     return [
         {"name": "hub.login_30", "ours": ours, "peer": peer, "ratio": peer / ours, "unit": "s", "how": how}
