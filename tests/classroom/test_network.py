@@ -16,10 +16,16 @@ import pytest
 
 from fpgaclass.classroom import relay
 from fpgaclass.classroom.internet import Gate
-from fpgaclass.classroom.limits import Limiter, Limits, find_limiter, of_instructor
+from fpgaclass.classroom.limits import Limiter, Limits, find_limiter, of_instructor, raise_open_files
 from fpgaclass.classroom.turns import Turns
 from fpgaclass.classroom.ways import MOST_AT_ONCE, Doors
 from fpgaclass.engine.sandbox import Jail, Person, find_jail
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _as_the_hub_does() -> None:
+    """Hub and proxy raise this limit as they start: many systems begin with 1024."""
+    raise_open_files()
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -15,7 +15,7 @@ from fpgaclass.classroom import oidc, passes
 from fpgaclass.classroom.database import URL_VARIABLE
 from fpgaclass.classroom.hosted import Hosted, hosted
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
-from fpgaclass.classroom.limits import Limits, find_limiter
+from fpgaclass.classroom.limits import Limits, find_limiter, raise_open_files
 from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.service.cards import PASSED_ON
@@ -71,6 +71,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
     if settings.parent:
         _end_with(settings.parent)
+    raise_open_files()  # all seats' connections to the hub go through this process
     leave_session_keyring()  # of whoever brings the class up: tickets and keys that no seat is to have
     hub = layout.hub
 
