@@ -103,7 +103,7 @@ def test_the_real_pins_on_a_host_without_a_way_out(
         assert not verbs.apply(course, timeout_s=120).failed
         on = shell(course)
         # The host sees this machine's files, and what its pip was told must not help.
-        on("seat/ada", "rm -f /etc/pip.conf /root/.config/pip/pip.conf /root/.pip/pip.conf")
+        on("seat/ada", "rm -f /etc/pip.conf ~root/.config/pip/pip.conf ~root/.pip/pip.conf")
         got: list[str] = []
 
         class Mirror(SimpleHTTPRequestHandler):

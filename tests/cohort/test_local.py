@@ -99,10 +99,10 @@ def test_a_student_s_links_lead_root_nowhere(cohort: Callable[[int, int], Path])
         "600",
     ]
     assert sum(host.changed for host in setup.configure(path).hosts) == 0
-    before = _ssh(path, address, "stat -c '%U %a' /root/.ssh; cat /root/.ssh/authorized_keys")
-    _ssh(path, address, "cd /home/student0 && rm -r .ssh && ln -s /root/.ssh .ssh")
+    before = _ssh(path, address, "stat -c '%U %a' ~root/.ssh; cat ~root/.ssh/authorized_keys")
+    _ssh(path, address, "cd /home/student0 && rm -r .ssh && ln -s ~root/.ssh .ssh")
     assert setup.configure(path).failed, "and it is told"
-    assert _ssh(path, address, "stat -c '%U %a' /root/.ssh; cat /root/.ssh/authorized_keys") == before
+    assert _ssh(path, address, "stat -c '%U %a' ~root/.ssh; cat ~root/.ssh/authorized_keys") == before
 
 
 @pytest.mark.proof
