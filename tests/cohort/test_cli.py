@@ -240,8 +240,12 @@ def test_somebody_at_a_terminal_is_asked(course: Path, tmp_path: Path) -> None:
     assert "nothing was done" in done.stderr
 
 
-def test_ctrl_c_in_an_apply_loses_nothing(course: Path) -> None:
-    """Whoever presses Ctrl-C is told how to go on; what was asked for is known, and no more is asked for."""
+@pytest.mark.parametrize("presses", [1, 3, 12])
+def test_ctrl_c_in_an_apply_loses_nothing(course: Path, presses: int) -> None:
+    """Whoever presses Ctrl-C is told how to go on; what was asked for is known, and no more is asked for.
+
+    An impatient hand changes nothing of that: no traceback, the same exit.
+    """
     code = (
         "import os, signal, sys, time, pickle\n"
         "from pathlib import Path\n"
@@ -249,9 +253,12 @@ def test_ctrl_c_in_an_apply_loses_nothing(course: Path) -> None:
         "import fpgaclass.cohort.verbs as v\n"
         "cloud = MemoryCloud(); provider = MemoryProvider(cloud)\n"
         "create = provider.create\n"
+        f"presses = iter(range({presses}))\n"
         "def slow(order):\n"
         "    if order.resource.kind == 'machine':\n"
-        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(1)\n"
+        "        for _ in presses:\n"
+        "            os.kill(os.getpid(), signal.SIGINT); time.sleep(0.2)\n"
+        "        time.sleep(1)\n"
         "    return create(order)\n"
         "provider.create = slow\n"
         "v.connect = lambda _: provider\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -48,6 +49,7 @@ for verb in (*classes.VERBS, *grades.VERBS):
     app.command()(verb)
 
 
+_INTERRUPTED = 128 + signal.SIGINT  # what a shell gives for a program that Ctrl-C ended
 _UsageError: Any = typer.BadParameter.__base__  # typer's own name for it is private
 
 
@@ -67,12 +69,15 @@ def main() -> None:
         sys.exit(2)
     except FpgaClassError as error:
         _tell(as_disk_full(error) or error)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt:  # outside a verb; inside one typer gives this code
+        code = _INTERRUPTED
     except Exception as error:
         if (full := as_disk_full(error)) is None:
             raise
         _tell(full)
+    if code == _INTERRUPTED:
+        # The interpreter's end waits for calls under way; whoever presses Ctrl-C again does not.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -231,7 +232,9 @@ def told_on_interrupt(text: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        again = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one does not cut the line short
         say(text)
+        signal.signal(signal.SIGINT, again)
         raise
 
 
