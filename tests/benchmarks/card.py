@@ -139,7 +139,7 @@ def _muons(standin: ModuleType) -> _Case:
     """The muon reference in its size, trained for a fifth of its epochs on a fifth of its muons."""
     from fpgaclass.firmware import load_board
     from fpgaclass.firmware.build import prepare
-    from fpgaclass.firmware.exact import exact_predict
+    from fpgaclass.firmware.checking.exact import exact_predict
     from fpgaclass.firmware.kernel import shell_sources
     from fpgaclass.firmware.network import trace_network, write_rtl
 

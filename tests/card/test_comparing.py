@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import Measurement, Timing
-from fpgaclass.card.comparing import compare, read_runs
-from fpgaclass.card.predictions import Predictions
+from fpgaclass.card.measuring.comparing import compare, read_runs
+from fpgaclass.card.measuring.predictions import Predictions
 from fpgaclass.core import InvalidInputError
 
 SENT = np.arange(3 * 2000, dtype=np.int16).reshape(2000, 3)

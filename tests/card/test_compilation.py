@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.card import KernelDesign, KernelSimulator, compilation, compile_kernel
+from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel
+from fpgaclass.card.simulation import compilation
 from fpgaclass.core import BuildError, InvalidInputError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import write_xclbin
-from fpgaclass.card.cpp_host import build_host, find_xrt, run_host
+from fpgaclass.card.xrt.cpp_host import build_host, find_xrt, run_host
 from fpgaclass.core import CardError, HungKernelError, InvalidInputError, ToolMissingError
 
 
@@ -164,8 +164,8 @@ def test_amds_runtime_refuses_what_is_not_there(path: Path) -> None:
 def test_without_xrt_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Most machines have none, and need none."""
     monkeypatch.setenv("XILINX_XRT", str(tmp_path))
-    monkeypatch.setattr("fpgaclass.card.cpp_host._PLACES", (tmp_path,))
-    monkeypatch.setattr("fpgaclass.card.cpp_host._DEBIAN", tmp_path)
+    monkeypatch.setattr("fpgaclass.card.xrt.cpp_host._PLACES", (tmp_path,))
+    monkeypatch.setattr("fpgaclass.card.xrt.cpp_host._DEBIAN", tmp_path)
     with pytest.raises(ToolMissingError, match="libxrt-dev"):
         find_xrt()
 

@@ -37,7 +37,7 @@ def _hasty(monkeypatch: Any) -> None:
     """A device for each test; hangs are part of the game, and need not take long."""
     monkeypatch.setattr(pynq.Device, "_active_device", VirtualCard(20), raising=False)
     monkeypatch.setenv("FPGACLASS_WATCHDOG", "3000")
-    monkeypatch.setattr("fpgaclass.card.zynq_unit._PATIENCE_S", 0.02)
+    monkeypatch.setattr("fpgaclass.card.zynq.unit._PATIENCE_S", 0.02)
 
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.proof)])

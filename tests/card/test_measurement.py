@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from fpgaclass.card import Measurement, Timing, compare
-from fpgaclass.card import measurement as measurement_module
+from fpgaclass.card.measuring import measurement as measurement_module
 from fpgaclass.core import InvalidInputError
 
 

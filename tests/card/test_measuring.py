@@ -95,7 +95,7 @@ def test_predictions_travel_with_the_figures(overlay: Any, standin: Any) -> None
 
 def test_figures_of_python_remain_without_a_compiler(overlay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table says why there is no C++ in it, instead of failing."""
-    from fpgaclass.card import cpp_host
+    from fpgaclass.card.xrt import cpp_host
     from fpgaclass.core import ToolMissingError
 
     def none() -> None:

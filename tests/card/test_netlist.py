@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel, write_xclbin
-from fpgaclass.card.compilation import _FLAGS, _MACROS, _runtime
-from fpgaclass.card.netlist import Program, compile_netlist
-from fpgaclass.card.netlist_simulator import NetlistSimulator
-from fpgaclass.card.simulators import VARIABLE, open_kernel, prepare_kernel
-from fpgaclass.card.toolchain import find_compiler, find_verilator, find_yosys, version_of
+from fpgaclass.card.netlist.kernel_simulator import NetlistSimulator
+from fpgaclass.card.netlist.program import Program, compile_netlist
+from fpgaclass.card.simulation.choice import VARIABLE, open_kernel, prepare_kernel
+from fpgaclass.card.simulation.compilation import _FLAGS, _MACROS, _runtime
+from fpgaclass.card.simulation.toolchain import find_compiler, find_verilator, find_yosys, version_of
 from fpgaclass.core import (
     BuildError,
     BusError,
@@ -225,13 +225,13 @@ def test_what_cannot_be_run_is_refused(standin: Any, change: tuple[str, str], me
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """A laptop with this package and yosys, and nothing to compile C++ with."""
-    from fpgaclass.card import simulators
+    from fpgaclass.card.simulation import choice
 
     def none() -> None:
         raise ToolMissingError("no C++ compiler on this machine")
 
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(simulators, "find_compiler", none)
+    monkeypatch.setattr(choice, "find_compiler", none)
 
 
 @pytest.mark.usefixtures("without_compiler")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import Bank, Link, StreamSimulator, VirtualZynq, compile_kernel, measure, trace, write_bit
-from fpgaclass.card.netlist import compile_netlist
-from fpgaclass.card.netlist_stream import NetlistStream
-from fpgaclass.card.simulators import VARIABLE
-from fpgaclass.card.zynq_simulator import ADDRESS, DMACR, DMASR, LENGTH, MM2S, RESET, RS, S2MM
+from fpgaclass.card.netlist.program import compile_netlist
+from fpgaclass.card.netlist.stream_simulator import NetlistStream
+from fpgaclass.card.simulation.choice import VARIABLE
+from fpgaclass.card.simulation.stream_simulator import ADDRESS, DMACR, DMASR, LENGTH, MM2S, RESET, RS, S2MM
 from fpgaclass.core import CardError, HungKernelError, InvalidInputError
 from fpgaclass.firmware.shell import FloatWords
 

@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from fpgaclass.card import pcie
+from fpgaclass.card.measuring import pcie
 from fpgaclass.core import InvalidInputError
 
 

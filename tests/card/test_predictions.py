@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 
-from fpgaclass.card.predictions import KEPT, Predictions
+from fpgaclass.card.measuring.predictions import KEPT, Predictions
 from fpgaclass.core import InvalidInputError
 
 SENT = np.arange(3 * 5000, dtype=np.int16).reshape(5000, 3)

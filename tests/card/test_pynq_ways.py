@@ -194,7 +194,7 @@ def test_a_wait_for_no_transfer_is_told(
     files: dict[str, str], device: VirtualCard, monkeypatch: pytest.MonkeyPatch, channel: str, empty: bool
 ) -> None:
     """On a board, wait() without transfer(), or after one of no bytes, is a dead notebook."""
-    monkeypatch.setattr("fpgaclass.card.zynq_unit._PATIENCE_S", 0.1)
+    monkeypatch.setattr("fpgaclass.card.zynq.unit._PATIENCE_S", 0.1)
     overlay = pynq.Overlay(files["board"], device=device)
     dma = overlay.hier_0.axi_dma_0
     x, y = (pynq.allocate((4, 32), np.int16, target=device) for _ in range(2))

@@ -43,7 +43,7 @@ def path(standin: Any, pyxrt: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def overlay(path: Path, pyxrt: ModuleType) -> Any:  # noqa: ARG001
     """The overlay on the first card of pyxrt."""
-    from fpgaclass.card.pyxrt_card import PyxrtCard
+    from fpgaclass.card.xrt.pyxrt_card import PyxrtCard
 
     return pynq.Overlay(str(path), device=PyxrtCard._probe_()[0])
 
@@ -161,7 +161,7 @@ def test_measure_takes_it_for_a_real_card(overlay: Any) -> None:
 
 def test_it_is_there_only_where_it_is_needed(pyxrt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """pynq's own way comes first, unless one asks for the other."""
-    from fpgaclass.card.pyxrt_card import PyxrtCard
+    from fpgaclass.card.xrt.pyxrt_card import PyxrtCard
 
     monkeypatch.setattr(pyxrt, "CARDS", 2)
     assert [card.tag for card in PyxrtCard._probe_()] == ["pyxrt0", "pyxrt1"]

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.card import sharing, tickets
-from fpgaclass.card.sharing import WAIT_VARIABLE, hold, let_go, queue_of
-from fpgaclass.card.tickets import FOLDER_VARIABLE
+from fpgaclass.card.sharing import holding, tickets
+from fpgaclass.card.sharing.holding import WAIT_VARIABLE, hold, let_go, queue_of
+from fpgaclass.card.sharing.tickets import FOLDER_VARIABLE
 from fpgaclass.core import CardError, InvalidInputError
 
 # A process that takes the card, says so, and keeps it until its standard input ends.
 _TAKER = """
 import sys
-from fpgaclass.card.sharing import hold
+from fpgaclass.card.sharing.holding import hold
 print("waits", flush=True)
 hold("virtual0")
 print("holds", flush=True)
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "locks"))
     monkeypatch.delenv(WAIT_VARIABLE, raising=False)
     yield tmp_path / "locks"
-    for card in list(sharing._held):
+    for card in list(holding._held):
         let_go(card)
 
 
@@ -106,7 +106,7 @@ def test_never_two_at_once(folder: Path) -> None:
     """Six processes take and give back a card, thirty times: what must be there once only stays so."""
     code = (
         "import os, random, sys, time\n"
-        "from fpgaclass.card.sharing import hold, let_go\n"
+        "from fpgaclass.card.sharing.holding import hold, let_go\n"
         "for _ in range(5):\n"
         "    hold('virtual0')\n"
         "    inside = os.open(sys.argv[1], os.O_CREAT | os.O_EXCL)\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.card import find_compiler, find_verilator, toolchain
+from fpgaclass.card import find_compiler, find_verilator
+from fpgaclass.card.simulation import toolchain
 from fpgaclass.core import ToolMissingError
 
 

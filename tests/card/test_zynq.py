@@ -234,7 +234,7 @@ def test_coroutines_wait_by_interrupt(overlay: Any, standin: Any) -> None:
 
 def test_a_wait_that_cannot_end_is_told(overlay: Any, monkeypatch: Any) -> None:
     """On a board this is a dead notebook; here it is a line with the registers, and the DMA works on."""
-    monkeypatch.setattr("fpgaclass.card.zynq_unit._PATIENCE_S", 0.2)
+    monkeypatch.setattr("fpgaclass.card.zynq.unit._PATIENCE_S", 0.2)
     x, y = _buffers(50)
     dma = overlay.axi_dma_0
     dma.recvchannel.transfer(y)

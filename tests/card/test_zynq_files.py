@@ -115,12 +115,12 @@ def test_a_real_board_refuses_ours(standin: Any, tmp_path: Path, monkeypatch: An
     pytest.importorskip("pynq")
     from pynq.pl_server import embedded_device
 
-    from fpgaclass.card import zynq_guard
+    from fpgaclass.card.zynq import guard
 
     monkeypatch.setattr(embedded_device, "_bitstream_handlers", dict(embedded_device._bitstream_handlers))
     path = _write(tmp_path, standin.stream_design())
     for _ in range(2):
-        zynq_guard.ensure_guarded()
+        guard.ensure_guarded()
     with pytest.raises(WrongCardError, match="this board is real"):
         embedded_device._get_bitstream_handler(str(path)).get_bin_data()
     real = tmp_path / "real.bit"

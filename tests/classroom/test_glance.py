@@ -97,9 +97,7 @@ def test_who_holds_a_shared_card(
     locks = tmp_path / "locks"
     locks.mkdir(mode=0o1777)
     monkeypatch.setenv("FPGACLASS_CARD_LOCKS", str(locks))
-    code = (
-        "import sys; from fpgaclass.card.sharing import hold; hold('virtual0'); print('held', flush=True); "
-    )
+    code = "import sys; from fpgaclass.card import hold; hold('virtual0'); print('held', flush=True); "
     code += "sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ)

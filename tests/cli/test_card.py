@@ -42,7 +42,7 @@ def test_the_queue_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.delenv("FPGACLASS_CARD_LOCKS", raising=False)
     assert "not shared" in _run("status").stdout
     monkeypatch.setenv("FPGACLASS_CARD_LOCKS", str(tmp_path))
-    code = "from fpgaclass.card.sharing import hold; hold('virtual0'); print('', flush=True); input()"
+    code = "from fpgaclass.card.sharing.holding import hold; hold('virtual0'); print('', flush=True); input()"
     holder = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ)
     )
@@ -79,7 +79,7 @@ def test_other_predictions_are_an_exit_code(path: Path, tmp_path: Path) -> None:
     import numpy as np
 
     from fpgaclass.card import Measurement
-    from fpgaclass.card.predictions import Predictions
+    from fpgaclass.card.measuring.predictions import Predictions
 
     _run(
         "measure",

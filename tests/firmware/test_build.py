@@ -11,7 +11,7 @@ import pytest
 import fpgaclass.firmware as build_room
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError
 from fpgaclass.firmware import Firmware, agreement, build, load_board
-from fpgaclass.firmware.search_point import estimate
+from fpgaclass.firmware.sweep.point import estimate
 
 
 @pytest.fixture(scope="session")

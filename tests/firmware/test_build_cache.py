@@ -197,8 +197,9 @@ def test_an_interrupted_build_stops_its_programs(
 
 
 @pytest.mark.parametrize(
-    "file", ["card/payload.py", "card/zynq_hwh.py", "card/harness/stream.cpp", "card/harness/bench.hpp",
-             "firmware/kernel.py", "firmware/shell/stream/stream_fixed.sv"]
+    "file", ["card/payload.py", "card/zynq/hwh.py", "card/simulation/harness/stream.cpp",
+             "card/simulation/harness/bench.hpp", "firmware/kernel.py",
+             "firmware/shell/stream/stream_fixed.sv"]
 )  # fmt: skip
 def test_other_code_is_another_build(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of another format, or proved on another test bench, must not be found under the old key."""

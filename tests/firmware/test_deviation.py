@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from fpgaclass.cli.app import app
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation
-from fpgaclass.firmware.deviation import DRAWN, YOURS, measure_deviation
-from fpgaclass.firmware.trees import Tree, Trees
+from fpgaclass.firmware.checking.deviation import DRAWN, YOURS, measure_deviation
+from fpgaclass.firmware.trees.logic import Tree, Trees
 from fpgaclass.firmware.words import Field, WordFormat
 
 

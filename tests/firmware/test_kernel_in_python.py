@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import KernelDesign, KernelSimulator, compile_kernel
-from fpgaclass.card.netlist import compile_netlist
-from fpgaclass.card.netlist_simulator import NetlistSimulator
+from fpgaclass.card.netlist.kernel_simulator import NetlistSimulator
+from fpgaclass.card.netlist.program import compile_netlist
 from fpgaclass.firmware.board import load_board
+from fpgaclass.firmware.checking.verify import spread_events
 from fpgaclass.firmware.kernel import make_design
 from fpgaclass.firmware.network import trace_network, write_rtl
-from fpgaclass.firmware.verify import spread_events
 
 pytestmark = pytest.mark.xdist_group("test_trace")  # whose worker has the trained model
 

@@ -10,8 +10,8 @@ import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import check_model, quantise
-from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.models import canonical, is_quantised, model_digest
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.models.model import canonical, is_quantised, model_digest
 
 
 def test_quantisation_keeps_the_function(float_model: Any, events: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware import FixedPoint, quantise
-from fpgaclass.firmware.precision import covering
+from fpgaclass.firmware.quantisation.precision import covering
 
 
 @pytest.mark.parametrize("text", ["fixed<16>", "float", "fixed<40,6>", "fixed<16,6,UP>", "fixed<16,99999>"])

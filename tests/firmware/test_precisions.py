@@ -10,10 +10,10 @@ import pytest
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware import FixedPoint, agreement, build, quantise, trace
 from fpgaclass.firmware.build import prepare
-from fpgaclass.firmware.conifer_trees import read_trees
-from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.precisions import Precisions
-from fpgaclass.firmware.trees import Tree, Trees
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.quantisation.precisions import Precisions
+from fpgaclass.firmware.trees.conifer import read_trees
+from fpgaclass.firmware.trees.logic import Tree, Trees
 
 
 def _by_layer(name: str, **types: str) -> dict[str, Any]:

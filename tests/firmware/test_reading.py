@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
-from fpgaclass.firmware.reading import read_events, read_model, read_precision
+from fpgaclass.firmware.models.reading import read_events, read_model, read_precision
 
 
 def test_a_saved_model_is_read(quantised_model: Any, float_model: Any, tmp_path: Path) -> None:

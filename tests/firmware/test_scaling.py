@@ -10,7 +10,7 @@ import pytest
 
 from fpgaclass.core import UnsupportedLayerError
 from fpgaclass.firmware import check_model, quantise
-from fpgaclass.firmware.exact import exact_predict
+from fpgaclass.firmware.checking.exact import exact_predict
 
 Layers = Callable[[Any], list[Any]]
 

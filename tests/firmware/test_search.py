@@ -19,8 +19,8 @@ import pytest
 from fpgaclass.core import FirmwareError, InvalidInputError, UsageError
 from fpgaclass.firmware import Budget, Search, SearchPoint, grid, load_board, search
 from fpgaclass.firmware.network import trace_network, write_rtl
-from fpgaclass.firmware.search_key import fingerprint
-from fpgaclass.firmware.search_point import estimate
+from fpgaclass.firmware.sweep.key import fingerprint
+from fpgaclass.firmware.sweep.point import estimate
 
 Train = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fpgaclass.core import InvalidInputError
-from fpgaclass.firmware.search_module import files_of, read_function
+from fpgaclass.firmware.sweep.module import files_of, read_function
 
 
 @pytest.mark.parametrize("name", ["json.py", "numpy.py", "2026-muons v2.py", "search.py"])

@@ -10,7 +10,7 @@ import pytest
 
 from fpgaclass.core import load_file
 from fpgaclass.firmware import Budget, build, grid, load_board, search
-from fpgaclass.firmware.search_point import estimate
+from fpgaclass.firmware.sweep.point import estimate
 
 RECIPE = Path(__file__).parents[2] / "docs" / "examples" / "muon_reference.py"
 # da4ml's estimate is 5 to 8 % below yosys' count of these networks, which must be within 10,000 (below).

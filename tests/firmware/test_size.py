@@ -9,8 +9,8 @@ import pytest
 
 from fpgaclass.core import BuildError
 from fpgaclass.firmware import FixedPoint, build, load_board, quantise
-from fpgaclass.firmware.size import check_size, multiplications
-from fpgaclass.firmware.trees import Tree, Trees
+from fpgaclass.firmware.models.size import check_size, multiplications
+from fpgaclass.firmware.trees.logic import Tree, Trees
 
 
 def _image() -> Any:

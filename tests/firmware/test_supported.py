@@ -9,7 +9,7 @@ import pytest
 
 from fpgaclass.core import FirmwareError, InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import check_model
-from fpgaclass.firmware.supported import exact_slope, pooled_counts
+from fpgaclass.firmware.models.supported import exact_slope, pooled_counts
 
 
 def _chain(shape: tuple[int, ...], *layers: Any) -> Any:

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from fpgaclass.cli.app import app
 from fpgaclass.core import BuildError, InvalidInputError
 from fpgaclass.firmware import build, trace
-from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.layers import compare_layers, first_wrong_layer, locate
-from fpgaclass.firmware.models import canonical
-from fpgaclass.firmware.verify import verify
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.layers import compare_layers, first_wrong_layer, locate
+from fpgaclass.firmware.checking.verify import verify
+from fpgaclass.firmware.models.model import canonical
 
 
 def _wrong_in(model: Any, layer: str) -> Any:

@@ -11,12 +11,12 @@ import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import agreement, build, load_board, read_trees, trace
+from fpgaclass.firmware.checking.layers import compare_layers
+from fpgaclass.firmware.checking.verify import spread_events
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
-from fpgaclass.firmware.layers import compare_layers
 from fpgaclass.firmware.network import trace_network
-from fpgaclass.firmware.trees import Tree, Trees
+from fpgaclass.firmware.trees.logic import Tree, Trees
 from fpgaclass.firmware.vector import compile_vector, run_vector, write_vector
-from fpgaclass.firmware.verify import spread_events
 
 pytest.importorskip("conifer", reason="conifer reads the trees; pip install conifer")
 ensemble = pytest.importorskip("sklearn.ensemble", reason="a model to read; pip install scikit-learn")

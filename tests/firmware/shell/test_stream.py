@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import KernelDesign, compile_kernel, find_verilator
-from fpgaclass.card.zynq_simulator import (
+from fpgaclass.card.simulation.stream_simulator import (
     ADDRESS,
     DMACR,
     DMASR,

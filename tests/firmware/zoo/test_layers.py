@@ -16,12 +16,12 @@ import pytest
 
 from fpgaclass.firmware import load_board
 from fpgaclass.firmware.build import prepare
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.layers import compare_layers
+from fpgaclass.firmware.checking.verify import compare, spread_events
 from fpgaclass.firmware.emulation import compile_hls, emulate, write_hls
-from fpgaclass.firmware.exact import exact_predict
-from fpgaclass.firmware.layers import compare_layers
-from fpgaclass.firmware.models import canonical
+from fpgaclass.firmware.models.model import canonical
 from fpgaclass.firmware.network import Network, trace_network
-from fpgaclass.firmware.verify import compare, spread_events
 
 Make = Callable[[], Any]
 QUANTISED: dict[str, Make] = {}

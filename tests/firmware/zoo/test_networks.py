@@ -17,9 +17,9 @@ import pytest
 
 from fpgaclass.firmware import Firmware, agreement, build, load_board
 from fpgaclass.firmware.build import prepare
-from fpgaclass.firmware.exact import exact_predict
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.verify import compare, spread_events
 from fpgaclass.firmware.network import Network, trace_network
-from fpgaclass.firmware.verify import compare, spread_events
 
 STAGES = ("hls4ml emulation", "RTL interpreter", "predict", "Verilated kernel")
 

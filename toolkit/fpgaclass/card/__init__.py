@@ -6,29 +6,29 @@ notebook then uses nothing but pynq's own names, as it would with a real card or
 
 from typing import TYPE_CHECKING, Any
 
-from fpgaclass.card.comparing import Comparison, compare, read_runs
-from fpgaclass.card.compilation import compile_kernel
+from fpgaclass.card.alveo.xclbin import VirtualXclbin, write_xclbin
 from fpgaclass.card.design import Argument, Bank, KernelDesign, Link
 from fpgaclass.card.files import read_design
 from fpgaclass.card.kinds import kind_of
-from fpgaclass.card.measurement import Measurement, Timing
-from fpgaclass.card.measuring import measure
+from fpgaclass.card.measuring.comparing import Comparison, compare, read_runs
+from fpgaclass.card.measuring.measurement import Measurement, Timing
+from fpgaclass.card.measuring.timing import measure
 from fpgaclass.card.registration import ensure_registered
-from fpgaclass.card.sharing import hold, let_go, lock_folder, queue_of
+from fpgaclass.card.sharing.holding import hold, let_go, lock_folder, queue_of
+from fpgaclass.card.sharing.tickets import Holder
 from fpgaclass.card.showing import show
-from fpgaclass.card.simulator import KernelSimulator
-from fpgaclass.card.tickets import Holder
-from fpgaclass.card.toolchain import find_compiler, find_verilator
-from fpgaclass.card.tracing import trace
-from fpgaclass.card.waveform import Waveform
-from fpgaclass.card.xclbin import VirtualXclbin, write_xclbin
-from fpgaclass.card.zynq_bitfile import VirtualBit, write_bit
-from fpgaclass.card.zynq_simulator import StreamSimulator
+from fpgaclass.card.simulation.compilation import compile_kernel
+from fpgaclass.card.simulation.kernel_simulator import KernelSimulator
+from fpgaclass.card.simulation.stream_simulator import StreamSimulator
+from fpgaclass.card.simulation.toolchain import find_compiler, find_verilator
+from fpgaclass.card.waves.tracing import trace
+from fpgaclass.card.waves.waveform import Waveform
+from fpgaclass.card.zynq.bitfile import VirtualBit, write_bit
 from fpgaclass.core import ToolMissingError
 
 if TYPE_CHECKING:
     from fpgaclass.card.device import VirtualCard
-    from fpgaclass.card.zynq_device import VirtualZynq
+    from fpgaclass.card.zynq.device import VirtualZynq
 
 __all__ = [
     "Argument",
@@ -73,8 +73,9 @@ def __getattr__(name: str) -> Any:
     try:
         import pynq  # noqa: F401
 
-        from fpgaclass.card import device, zynq_device
+        from fpgaclass.card.device import VirtualCard
+        from fpgaclass.card.zynq.device import VirtualZynq
     except ImportError as error:
         next_step = "pip install 'fpgaclass[card]'"
         raise ToolMissingError(f"pynq cannot be imported: {error}", next_step=next_step) from error
-    return device.VirtualCard if name == "VirtualCard" else zynq_device.VirtualZynq
+    return VirtualCard if name == "VirtualCard" else VirtualZynq

@@ -15,22 +15,24 @@ from typing import Any
 
 from pynq.pl_server.device import Device
 
-from fpgaclass.card import alveo, zynq, zynq_guard
+from fpgaclass.card.alveo import system as alveo
 from fpgaclass.card.buffers import VirtualMemory
 from fpgaclass.card.design import Bank, KernelDesign, Link
 from fpgaclass.card.launches import CommandBuffer, VirtualWaitHandle
 from fpgaclass.card.memory import Allocation, CardMemory
-from fpgaclass.card.simulator import WATCHDOG
-from fpgaclass.card.simulators import prepare_kernel
+from fpgaclass.card.simulation.choice import prepare_kernel
+from fpgaclass.card.simulation.kernel_simulator import WATCHDOG
 from fpgaclass.card.system import Program, target_at
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.uninterrupted import Uninterrupted
+from fpgaclass.card.zynq import guard
+from fpgaclass.card.zynq import system as zynq
 from fpgaclass.core import CardError, InvalidInputError
 
 _PROGRAM_S = 2.0
 _OPEN = "pynq.Overlay(firmware.path)"
 
-zynq_guard.ensure_guarded()
+guard.ensure_guarded()
 
 
 class VirtualCard(Device):  # type: ignore[misc]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fpgaclass.card import xclbin, zynq_bitfile
-from fpgaclass.card.xclbin import VirtualXclbin
-from fpgaclass.card.zynq_bitfile import VirtualBit
+from fpgaclass.card.alveo import xclbin
+from fpgaclass.card.alveo.xclbin import VirtualXclbin
+from fpgaclass.card.zynq import bitfile
+from fpgaclass.card.zynq.bitfile import VirtualBit
 
 
 def read_design(path: str | Path) -> VirtualXclbin | VirtualBit:
@@ -17,5 +18,5 @@ def read_design(path: str | Path) -> VirtualXclbin | VirtualBit:
         CardError: there is no such file, it is not one, or it is cut short or corrupt.
     """
     if str(path).endswith(".bit"):
-        return zynq_bitfile.read_bit(path)
+        return bitfile.read_bit(path)
     return xclbin.read_design(path)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_DEVICES, _PYXRT = ("fpgaclass.card.device", "fpgaclass.card.zynq_device"), "fpgaclass.card.pyxrt_card"
+_DEVICES, _PYXRT = ("fpgaclass.card.device", "fpgaclass.card.zynq.device"), "fpgaclass.card.xrt.pyxrt_card"
 
 
 class _PynqLoader(importlib.abc.Loader):
@@ -62,6 +62,6 @@ def _register() -> None:
         importlib.import_module(device)
     if importlib.util.find_spec("pyxrt") is not None:
         importlib.import_module(_PYXRT)
-    from fpgaclass.card.shared_devices import ensure_devices_shared
+    from fpgaclass.card.sharing.devices import ensure_devices_shared
 
     ensure_devices_shared()

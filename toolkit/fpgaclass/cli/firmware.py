@@ -15,8 +15,8 @@ from fpgaclass import firmware
 from fpgaclass.cli.options import Json
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.artifact import new_folder
-from fpgaclass.firmware.reading import read_events, read_model, read_precision
-from fpgaclass.firmware.search_module import read_function
+from fpgaclass.firmware.models.reading import read_events, read_model, read_precision
+from fpgaclass.firmware.sweep.module import read_function
 
 app = typer.Typer(name="firmware", help="From a trained model to firmware.", no_args_is_help=True)
 Model = Annotated[Path, typer.Argument(help="A trained model, saved by Keras (.keras).")]

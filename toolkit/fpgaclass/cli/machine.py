@@ -67,7 +67,7 @@ def ensure_packages(purpose: str, extra: str, modules: Sequence[str]) -> None:
 
 def ensure_xrt() -> None:
     """Get AMD's runtime if root can, for the tests of the C++ host; they say when they do without."""
-    from fpgaclass.card.cpp_host import find_xrt
+    from fpgaclass.card.xrt.cpp_host import find_xrt
 
     try:
         find_xrt()

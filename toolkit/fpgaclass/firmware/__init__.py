@@ -3,19 +3,19 @@
 from fpgaclass.firmware.artifact import Firmware, Manifest
 from fpgaclass.firmware.board import Board, Resources, board_names, load_board
 from fpgaclass.firmware.build import agreement, build, prepare
-from fpgaclass.firmware.conifer_trees import read_trees
-from fpgaclass.firmware.deviation import Deviation, deviation
-from fpgaclass.firmware.layers import LayerTrace
-from fpgaclass.firmware.models import check_model
-from fpgaclass.firmware.precision import FixedPoint
-from fpgaclass.firmware.quantise import quantise
+from fpgaclass.firmware.checking.deviation import Deviation, deviation
+from fpgaclass.firmware.checking.layers import LayerTrace
+from fpgaclass.firmware.checking.trace import Trace, trace
+from fpgaclass.firmware.checking.verify import Agreement
+from fpgaclass.firmware.models.model import check_model
+from fpgaclass.firmware.quantisation.precision import FixedPoint
+from fpgaclass.firmware.quantisation.quantise import quantise
 from fpgaclass.firmware.report import Report
-from fpgaclass.firmware.search import grid, search
-from fpgaclass.firmware.search_point import SearchPoint
-from fpgaclass.firmware.search_result import Budget, Search
-from fpgaclass.firmware.trace import Trace, trace
-from fpgaclass.firmware.trees import Trees
-from fpgaclass.firmware.verify import Agreement
+from fpgaclass.firmware.sweep.point import SearchPoint
+from fpgaclass.firmware.sweep.result import Budget, Search
+from fpgaclass.firmware.sweep.search import grid, search
+from fpgaclass.firmware.trees.conifer import read_trees
+from fpgaclass.firmware.trees.logic import Trees
 from fpgaclass.firmware.vitis import bundle, read_back
 from fpgaclass.firmware.words import Field, WordFormat
 

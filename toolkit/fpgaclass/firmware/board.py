@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.card import Bank, Link
-from fpgaclass.card.pcie import pcie_link
+from fpgaclass.card.measuring.pcie import pcie_link
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.nearest import did_you_mean
 

@@ -27,19 +27,19 @@ from fpgaclass.core import (
 )
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest, require_firmware
 from fpgaclass.firmware.board import Board, load_board
-from fpgaclass.firmware.conifer_trees import is_trees, read_trees
-from fpgaclass.firmware.deviation import deviation, require_keras
+from fpgaclass.firmware.checking.deviation import deviation, require_keras
+from fpgaclass.firmware.checking.verify import Agreement
 from fpgaclass.firmware.emulation import LIBRARY
 from fpgaclass.firmware.events import checked_events
-from fpgaclass.firmware.models import canonical, check_model, is_quantised, model_digest
+from fpgaclass.firmware.models.model import canonical, check_model, is_quantised, model_digest
+from fpgaclass.firmware.models.size import check_size
 from fpgaclass.firmware.nearest import did_you_mean
 from fpgaclass.firmware.network import Network, trace_network
-from fpgaclass.firmware.precisions import Precision
-from fpgaclass.firmware.quantise import quantise
-from fpgaclass.firmware.size import check_size
+from fpgaclass.firmware.quantisation.precisions import Precision
+from fpgaclass.firmware.quantisation.quantise import quantise
 from fpgaclass.firmware.stages import Built, check_agreement, run_stages
 from fpgaclass.firmware.synthesis import yosys_version
-from fpgaclass.firmware.verify import Agreement
+from fpgaclass.firmware.trees.conifer import is_trees, read_trees
 from fpgaclass.firmware.vitis import TOOLCHAIN, build_with_vendor, require_vendor_tools
 
 TOOLCHAINS = ("open", TOOLCHAIN)
@@ -48,9 +48,9 @@ _BUILD_MB = 300
 # A file's name may have 255 characters, and more than the firmware's is in it.
 _LONGEST_NAME = 100
 _CODE = (".py", ".sv")
-_CARD_CODE = ("*.py", "harness/*.[ch]pp")
+_CARD_CODE = ("**/*.py", "simulation/harness/*.[ch]pp")
 # What a build by the open toolchain does not run.
-_APART = ("search", "vitis")
+_APART = ("sweep", "vitis")
 
 
 def build(

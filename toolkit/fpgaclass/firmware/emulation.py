@@ -21,9 +21,9 @@ import numpy.typing as npt
 from fpgaclass.card import find_compiler
 from fpgaclass.core import BuildError, run_tool
 from fpgaclass.firmware.board import Board
-from fpgaclass.firmware.conifer_trees import write_conifer
 from fpgaclass.firmware.network import TOP
-from fpgaclass.firmware.trees import Trees
+from fpgaclass.firmware.trees.conifer import write_conifer
+from fpgaclass.firmware.trees.logic import Trees
 from fpgaclass.firmware.vector import load_library
 
 LIBRARY = "emulation.so"

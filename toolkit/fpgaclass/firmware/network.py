@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fpgaclass.core import BuildError
 from fpgaclass.firmware.board import Board
 from fpgaclass.firmware.tables import inline_tables
-from fpgaclass.firmware.trees import Trees
+from fpgaclass.firmware.trees.logic import Trees
 from fpgaclass.firmware.words import Field, WordFormat, word_bits_for
 
 TOP = "network"

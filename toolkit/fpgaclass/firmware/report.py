@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.board import Resources
-from fpgaclass.firmware.deviation import Deviation
+from fpgaclass.firmware.checking.deviation import Deviation
 from fpgaclass.firmware.network import LayerCost
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ import numpy.typing as npt
 from fpgaclass.card import KernelDesign, compile_kernel, write_bit, write_xclbin
 from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
-from fpgaclass.firmware.deviation import DRAWN, Deviation, measure_deviation
+from fpgaclass.firmware.checking.deviation import DRAWN, Deviation, measure_deviation
+from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.layers import locate
+from fpgaclass.firmware.checking.verify import Agreement, run_kernel, spread_events, verify
 from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_hls
-from fpgaclass.firmware.exact import exact_predict
 from fpgaclass.firmware.kernel import fit_to, make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
-from fpgaclass.firmware.layers import locate
-from fpgaclass.firmware.models import save_model
+from fpgaclass.firmware.models.model import save_model
 from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
 from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, compile_vector, run_vector, write_vector
-from fpgaclass.firmware.verify import Agreement, run_kernel, spread_events, verify
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from fpgaclass.card import KernelDesign, read_design
-from fpgaclass.card.zynq_hwh import zynq_map
-from fpgaclass.card.zynq_simulator import LENGTH_BITS
+from fpgaclass.card.simulation.stream_simulator import LENGTH_BITS
+from fpgaclass.card.zynq.hwh import zynq_map
 from fpgaclass.core import InvalidInputError, digest_of
 from fpgaclass.firmware.artifact import Firmware
 from fpgaclass.firmware.board import Board

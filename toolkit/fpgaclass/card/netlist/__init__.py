@@ -1,0 +1,1 @@
+"""Kernels without a C++ compiler: yosys' netlist as a program in Python, with the bench around it."""

@@ -1,0 +1,1 @@
+"""Waveforms: every clock of a call written down, read back and drawn."""

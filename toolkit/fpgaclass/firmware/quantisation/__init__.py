@@ -1,0 +1,1 @@
+"""Quantisation after training: fixed-point types, and the HGQ2 model that has them."""

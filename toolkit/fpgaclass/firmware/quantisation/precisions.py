@@ -1,0 +1,162 @@
+"""The fixed-point types of a whole model, as hls4ml configures them; what is asked for in vain is found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from fpgaclass.core import InvalidInputError, warn
+from fpgaclass.firmware.nearest import did_you_mean, nearest
+from fpgaclass.firmware.quantisation.precision import HOW, FixedPoint
+
+Precision: TypeAlias = str | FixedPoint | Mapping[str, Any] | None
+DEFAULT = "fixed<16,6>"
+_PARTS = ("weight", "scale", "bias", "result", "default")
+_PLACES = ("Model", "LayerName")
+
+
+@dataclass(frozen=True)
+class Precisions:
+    """The types of a whole model: those for all layers, and others for some.
+
+    Attributes:
+        model: what (``"weight"``, ``"bias"``, ``"result"``, ``"default"``) -> type, for what is not named.
+        layers: layer name -> what -> type.
+        unread: what of hls4ml's configuration nothing here is asked for, such as ``"accum of 'first'"``.
+    """
+
+    model: Mapping[str, FixedPoint]
+    layers: Mapping[str, Mapping[str, FixedPoint]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    _used: set[tuple[str, str]] = field(default_factory=set, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, precision: Precision) -> Precisions:
+        """Read a type, or hls4ml's configuration: ``{"Model": {"Precision": ...}, "LayerName": {...}}``.
+
+        In a configuration, ``"auto"`` means the default, and what is not about precision is passed over.
+        None is ``fixed<16,6>``.
+
+        Raises:
+            InvalidInputError: it is neither, or a key is a misspelt one.
+
+        Example:
+            >>> types = Precisions.of({"Model": {"Precision": "fixed<16,6>"},
+            ...                        "LayerName": {"first": {"Precision": {"weight": "fixed<8,2>"}}}})
+            >>> types.weight("first").width, types.result("first").width
+            (8, 16)
+        """
+        if precision is None or isinstance(precision, (str, FixedPoint)):
+            return cls({"default": FixedPoint.parse(DEFAULT if precision is None else precision)})
+        if not isinstance(precision, Mapping):
+            raise InvalidInputError(
+                f"precision is {precision!r}, no fixed-point type", next_step=f"{HOW}, or {_HOW_BY_LAYER}"
+            )
+        for key in precision:
+            if key not in _PLACES:
+                raise InvalidInputError(
+                    f"precision has a key {key!r}, which is not read",
+                    next_step=did_you_mean(key, _PLACES) or _HOW_BY_LAYER,
+                )
+        unread: list[str] = []
+        model = _types(_mapping(precision.get("Model", {}), "Model"), "the model", unread)
+        layers = {
+            name: _types(_mapping(about, f"LayerName {name!r}"), repr(name), unread)
+            for name, about in _mapping(precision.get("LayerName", {}), "LayerName").items()
+        }
+        return cls({"default": FixedPoint.parse(DEFAULT), **model}, layers, tuple(unread))
+
+    def weight(self, layer: str) -> FixedPoint:
+        """The type of a layer's weights."""
+        return self._find(layer, "weight", "scale")
+
+    def bias(self, layer: str) -> FixedPoint:
+        """The type of a layer's biases."""
+        return self._find(layer, "bias")
+
+    def result(self, layer: str) -> FixedPoint:
+        """The type that a layer's results are rounded to."""
+        return self._find(layer, "result")
+
+    def model_type(self, *names: str) -> FixedPoint:
+        """The type of what is not named for a layer: the first of ``names`` that there is, or the default."""
+        return next(self.model[name] for name in (*names, "default") if name in self.model)
+
+    def names_weight(self, layer: str) -> bool:
+        """Tell whether a layer's weights have a type of their own."""
+        return not self.layers.get(layer, {}).keys().isdisjoint(("weight", "scale", "default"))
+
+    def names_result(self, layer: str) -> bool:
+        """Tell whether a layer's results have a type of their own."""
+        return not self.layers.get(layer, {}).keys().isdisjoint(("result", "default"))
+
+    def refuse_unknown(self, known: Collection[str], what: str) -> None:
+        """Refuse types of layers that are not there.
+
+        Args:
+            known: the names that there are.
+            what: what they are the layers of, for the message.
+
+        Raises:
+            InvalidInputError: names the layer and the one that is called most like it.
+        """
+        for name, types in self.layers.items():
+            if types and name not in known:
+                step = did_you_mean(name, known) or f"name one of {', '.join(sorted(known))}"
+                raise InvalidInputError(
+                    f"precision names a layer {name!r}, which {what} has not", next_step=step
+                )
+
+    def warn_of_unused(self, why: Mapping[str, str]) -> None:
+        """Tell which of the types nothing has asked for, once everything has asked for its own.
+
+        Args:
+            why: layer name -> why its types count for nothing, and what to name instead.
+        """
+        for name, types in self.layers.items():
+            idle = [what for what in types if (name, what) not in self._used]
+            if idle:
+                reason = why.get(name, "nothing of this layer is rounded to it")
+                warn(f"precision: {' and '.join(idle)} of {name!r} counts for nothing: {reason}")
+        if self.unread:
+            warn(f"precision: not read: {', '.join(self.unread)} (sums are exact, tables have 1024 entries)")
+
+    def _find(self, layer: str, *names: str) -> FixedPoint:
+        about = self.layers.get(layer, {})
+        for name in (*names, "default"):
+            if name in about:
+                self._used.add((layer, name))
+                return about[name]
+        return self.model_type(*names)
+
+
+_HOW_BY_LAYER = 'give types by layer as {"LayerName": {"first": {"Precision": {"weight": "fixed<8,2>"}}}}'
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"{what} of precision is {value!r}", next_step=_HOW_BY_LAYER)
+    return value
+
+
+def _types(about: Mapping[str, Any], whose: str, unread: list[str]) -> dict[str, FixedPoint]:
+    """Read the types of a layer or of the model; what of them is not read goes to ``unread``."""
+    _refuse_misspelt((key for key in about if key != "Precision"), ("Precision",), whose)
+    given = about.get("Precision", {})
+    if isinstance(given, (str, FixedPoint)):
+        given = {"default": given}
+    given = {what: text for what, text in _mapping(given, whose).items() if text not in ("auto", None)}
+    others = [what for what in given if what not in _PARTS]
+    _refuse_misspelt(others, _PARTS, whose)
+    unread += [f"{what} of {whose}" for what in others]
+    return {what: FixedPoint.parse(text) for what, text in given.items() if what in _PARTS}
+
+
+def _refuse_misspelt(keys: Iterable[str], known: Collection[str], whose: str) -> None:
+    """Refuse a key that is called nearly like one that is read: it would count for nothing, unseen."""
+    for key in keys:
+        if nearest(key, known):
+            raise InvalidInputError(
+                f"precision has a key {key!r} for {whose}", next_step=did_you_mean(key, known)
+            )

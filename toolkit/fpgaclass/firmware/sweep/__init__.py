@@ -1,0 +1,1 @@
+"""``firmware.search``: a sweep over settings of a training, its points, workers and result."""

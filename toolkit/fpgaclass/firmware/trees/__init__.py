@@ -1,0 +1,1 @@
+"""Boosted decision trees: read by conifer, made logic by da4ml."""
