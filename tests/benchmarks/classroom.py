@@ -45,7 +45,7 @@ TENSORFLOW = (
 _OURS = """
 import sys
 from pathlib import Path
-from fpgaclass.classroom.marking import Settings, mark
+from fpgaclass.classroom.grading.marking import Settings, mark
 from fpgaclass.course import LatePolicy
 root = Path(sys.argv[1])
 done = mark(root, root.name, sys.argv[2], f"sqlite:///{root / 'gradebook.db'}", lambda _: LatePolicy(),

@@ -247,9 +247,9 @@ def test_a_ticket_cannot_write_to_a_terminal(folder: Path) -> None:
 
 def test_students_in_jails_wait_for_each_other(folder: Path) -> None:
     """Own process numbers, an own /tmp and, made by root, an own uid: the folder is all they share."""
+    from fpgaclass.classroom.hub.seats import ensure_seat, jailed_command
     from fpgaclass.classroom.layout import Layout
     from fpgaclass.classroom.roster import User
-    from fpgaclass.classroom.seats import ensure_seat, jailed_command
     from fpgaclass.engine.sandbox import Jail, find_jail
 
     jail = find_jail()

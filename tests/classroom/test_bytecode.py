@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaclass.classroom.bytecode import ensure_compiled
+from fpgaclass.classroom.hub.bytecode import ensure_compiled
 
 
 def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

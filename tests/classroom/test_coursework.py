@@ -183,7 +183,7 @@ def test_a_gradebook_that_somebody_writes_to_for_long_is_named(
     classroom: Classroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A formgrader that hangs, or a browser of databases left open."""
-    monkeypatch.setattr("fpgaclass.classroom.database.PATIENCE", 0.2)
+    monkeypatch.setattr("fpgaclass.classroom.gradebook.database.PATIENCE", 0.2)
     with sqlite3.connect(classroom.layout.course / "gradebook.db") as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ClassroomError, match=r"database is locked.*another program writes to it"):

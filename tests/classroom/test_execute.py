@@ -10,7 +10,7 @@ import pytest
 from nbformat import v4
 
 from fpgaclass.classroom import Classroom
-from fpgaclass.classroom.execute import JailedExecute
+from fpgaclass.classroom.grading.execute import JailedExecute
 from fpgaclass.classroom.nbgrader_course import nbgrader_api, read_marks
 from fpgaclass.core import ClassroomError
 from fpgaclass.engine import NoJail, find_jail

@@ -7,7 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 
-from fpgaclass.classroom.export import export_marks
+from fpgaclass.classroom.gradebook.export import export_marks
 from fpgaclass.classroom.nbgrader_course import Mark
 
 MARKS = (

@@ -9,10 +9,11 @@ import pytest
 from fpgaclass.classroom.exchange import RefusedError
 from fpgaclass.classroom.exchange.desk import Desk
 from fpgaclass.classroom.exchange.store import Store
-from fpgaclass.classroom.hosted import Hosted, ensure_hosted, hosted, way_to_labs
-from fpgaclass.classroom.hub import HubSettings, configure
+from fpgaclass.classroom.hub.config import HubSettings, configure
+from fpgaclass.classroom.hub.hosted import Hosted, ensure_hosted, hosted, way_to_labs
+from fpgaclass.classroom.hub.limits import Limits
+from fpgaclass.classroom.hub.seats import taught
 from fpgaclass.classroom.layout import Layout, ensure_private
-from fpgaclass.classroom.limits import Limits
 from fpgaclass.classroom.roster import (
     check_password,
     ensure_roster,
@@ -21,7 +22,6 @@ from fpgaclass.classroom.roster import (
     members,
     reset_password,
 )
-from fpgaclass.classroom.seats import taught
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fpgaclass.classroom import relay
-from fpgaclass.classroom.internet import Gate
-from fpgaclass.classroom.limits import Limiter, Limits, find_limiter, of_instructor, raise_open_files
-from fpgaclass.classroom.turns import Turns
-from fpgaclass.classroom.ways import MOST_AT_ONCE, Doors
+from fpgaclass.classroom.hub import relay
+from fpgaclass.classroom.hub.internet import Gate
+from fpgaclass.classroom.hub.limits import Limiter, Limits, find_limiter, of_instructor, raise_open_files
+from fpgaclass.classroom.hub.turns import Turns
+from fpgaclass.classroom.hub.ways import MOST_AT_ONCE, Doors
 from fpgaclass.engine.sandbox import Jail, Person, find_jail
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from fpgaclass.classroom import Classroom
-from fpgaclass.classroom.oidc import SECRET_VARIABLE, find_provider
+from fpgaclass.classroom.hub.oidc import SECRET_VARIABLE, find_provider
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import Course, LogIn
 

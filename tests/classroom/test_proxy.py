@@ -20,7 +20,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from fpgaclass.classroom.passes import COOKIE, Passes, owner_of, without_pass
+from fpgaclass.classroom.hub.passes import COOKIE, Passes, owner_of, without_pass
 
 TOKEN = "a token"
 PASSES = Passes(b"known to few")
@@ -110,7 +110,7 @@ async def _proxied() -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
         key.write("known to few")
     words += ["--passes", key.name]
     process = subprocess.Popen(
-        [sys.executable, "-m", "fpgaclass.classroom.proxy", *words],
+        [sys.executable, "-m", "fpgaclass.classroom.hub.proxy", *words],
         env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
     )
     timeout, nobody = aiohttp.ClientTimeout(total=20), aiohttp.DummyCookieJar()

@@ -16,7 +16,7 @@ import pytest
 
 from fpgaclass.classroom import Classroom, Settings
 from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.export import export_marks
+from fpgaclass.classroom.gradebook.export import export_marks
 from fpgaclass.core import say
 from fpgaclass.course import Course
 from fpgaclass.engine import NoJail, find_jail

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.hub.seats import WELCOME
 from fpgaclass.classroom.layout import Layout
-from fpgaclass.classroom.seats import WELCOME
 from fpgaclass.course import Course
 
 PICTURES = os.environ.get("FPGACLASS_PICTURES")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.classroom.marking import Marked, Settings, mark
+from fpgaclass.classroom.grading.marking import Marked, Settings, mark
 from fpgaclass.course import Course, LatePolicy, release
 from fpgaclass.engine import NoJail, cool_down, find_jail
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.classroom.gradebook import open_writer
-from fpgaclass.classroom.marking import Settings, mark
-from fpgaclass.classroom.standings import standings
+from fpgaclass.classroom.gradebook.gradebook import open_writer
+from fpgaclass.classroom.gradebook.standings import standings
+from fpgaclass.classroom.grading.marking import Settings, mark
 from fpgaclass.core import ClassroomError, FpgaClassError
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import NoJail, find_jail

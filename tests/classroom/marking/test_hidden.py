@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.classroom.contest import Place, read_boards
+from fpgaclass.classroom.gradebook.contest import Place, read_boards
 
 LAB = "01_small"
 SECRETS = ("4711.5", "9423", "8090.5", "16181", "secret", "BEGIN HIDDEN", "END HIDDEN")

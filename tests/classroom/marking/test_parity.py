@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from fpgaclass.classroom.marking import Settings, mark
+from fpgaclass.classroom.grading.marking import Settings, mark
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import NoJail, find_jail, rules
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fpgaclass.classroom.gradebook import open_writer
+from fpgaclass.classroom.gradebook.gradebook import open_writer
 from fpgaclass.classroom.layout import locked
 from fpgaclass.core import ClassroomError
 from fpgaclass.engine import NoJail, find_jail
@@ -24,7 +24,7 @@ LAB = "01_small"
 GRADE = """
 import sys
 from pathlib import Path
-from fpgaclass.classroom.marking import Settings, mark
+from fpgaclass.classroom.grading.marking import Settings, mark
 from fpgaclass.course import LatePolicy
 root = Path(sys.argv[1])
 mark(root, root.name, "01_small", f"sqlite:///{root / 'gradebook.db'}", lambda _: LatePolicy(),

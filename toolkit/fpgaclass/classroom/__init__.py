@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpgaclass.classroom.classroom import Classroom, ClassStatus
-from fpgaclass.classroom.giving import Given
-from fpgaclass.classroom.grading import Collected, GradeReport
-from fpgaclass.classroom.marking import Settings
+from fpgaclass.classroom.grading.giving import Given
+from fpgaclass.classroom.grading.grading import Collected, GradeReport
+from fpgaclass.classroom.grading.marking import Settings
 from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.roster import Login
 from fpgaclass.course import Course

@@ -7,17 +7,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgaclass.classroom import joining, server
 from fpgaclass.classroom.coursework import Coursework
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.hosted import Hosted, ensure_hosted
+from fpgaclass.classroom.hub import joining, server
+from fpgaclass.classroom.hub.hosted import Hosted, ensure_hosted
+from fpgaclass.classroom.hub.limits import find_limiter
+from fpgaclass.classroom.hub.oidc import find_provider
+from fpgaclass.classroom.hub.seats import ensure_seat
+from fpgaclass.classroom.hub.staying import check_packages, signals_raise, signals_wait
 from fpgaclass.classroom.layout import LOCK, ensure_state, locked
-from fpgaclass.classroom.limits import find_limiter
-from fpgaclass.classroom.oidc import find_provider
 from fpgaclass.classroom.roster import Login, ensure_roster, load_everybody, reset_password
-from fpgaclass.classroom.seats import ensure_seat
-from fpgaclass.classroom.staying import check_packages, signals_raise, signals_wait
 from fpgaclass.core import say, stage, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail
 

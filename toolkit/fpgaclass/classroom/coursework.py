@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from fpgaclass.classroom import grading
 from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.giving import Given, feedback
-from fpgaclass.classroom.lateness import EVERYBODY
+from fpgaclass.classroom.gradebook.lateness import EVERYBODY
+from fpgaclass.classroom.grading import grading
+from fpgaclass.classroom.grading.giving import Given, feedback
+from fpgaclass.classroom.grading.marking import Settings
 from fpgaclass.classroom.layout import Layout, ensure_private, ensure_state, read_json, write_json
-from fpgaclass.classroom.marking import Settings
 from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.roster import load_roster
 from fpgaclass.core import ClassroomError, UsageError, stage, state_directory
 from fpgaclass.course import Course
 
 if TYPE_CHECKING:
-    from fpgaclass.classroom.contest import Board
+    from fpgaclass.classroom.gradebook.contest import Board
     from fpgaclass.classroom.service.glance import Glance
     from fpgaclass.classroom.similarity import SimilarityReport
 
@@ -72,7 +72,7 @@ class Coursework:
         settings: Settings | None = None,
         collect_first: bool = True,
     ) -> grading.GradeReport:
-        """Collect and grade a lab, for everybody or for one student; see `fpgaclass.classroom.grading`."""
+        """Collect and grade a lab, for everybody or for one student; see ``grading.grade``."""
         self.course.entry(lab)
         return grading.grade(
             self.layout, lab, self.students, student, settings=settings, collect_first=collect_first
@@ -94,8 +94,8 @@ class Coursework:
 
     def boards(self, lab: str) -> tuple[Board, ...]:
         """Return the leaderboards of a lab: one for each figure that its checks put there."""
-        from fpgaclass.classroom.contest import read_boards
-        from fpgaclass.classroom.gradebook import gradebook_url
+        from fpgaclass.classroom.gradebook.contest import read_boards
+        from fpgaclass.classroom.gradebook.gradebook import gradebook_url
 
         self._check_lab(lab)
         return read_boards(gradebook_url(self.layout.course), self.layout.course_id, [lab])[lab]
@@ -195,7 +195,7 @@ class Coursework:
 
     def _lateness(self, lab: str, student: str, by: timedelta | None = None) -> tuple[str, ...]:
         """Write an extension, if there is one, and let the penalties follow."""
-        from fpgaclass.classroom.gradebook import gradebook_url, open_writer
+        from fpgaclass.classroom.gradebook.gradebook import gradebook_url, open_writer
         from fpgaclass.classroom.nbgrader_course import late_policy
 
         self._check_lab(lab)

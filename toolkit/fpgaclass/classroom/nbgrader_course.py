@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.database import URL_VARIABLE
-from fpgaclass.classroom.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.database import URL_VARIABLE
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.standings import standings
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
 from fpgaclass.classroom.nbgrader_settings import configure
-from fpgaclass.classroom.standings import standings
 from fpgaclass.core import ClassroomError, digest_of
 from fpgaclass.course import Course, LatePolicy, release
 

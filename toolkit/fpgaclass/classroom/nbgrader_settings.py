@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url
 
 
 def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None) -> None:
@@ -17,14 +17,14 @@ def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None
         exchange: where it is, as `fpgaclass.classroom.exchange.open_exchange` reads it.
         timeout: seconds that one cell may run when it is graded.
     """
-    from fpgaclass.classroom.execute import ensure_clear_button
+    from fpgaclass.classroom.grading.execute import ensure_clear_button
 
     c.CourseDirectory.root = str(course)
     c.CourseDirectory.course_id = course.name
     c.CourseDirectory.db_url = gradebook_url(course)
     configure_exchange(c, exchange)
     c.Autograde.autograde_preprocessors = [
-        "fpgaclass.classroom.execute.JailedExecute",
+        "fpgaclass.classroom.grading.execute.JailedExecute",
         "nbgrader.preprocessors.IgnorePattern",
         "nbconvert.preprocessors.ClearMetadataPreprocessor",
         "nbgrader.preprocessors.LimitOutput",
@@ -32,11 +32,11 @@ def configure(c: Any, *, course: Path, exchange: str, timeout: int | None = None
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
-    c.Autograde.exporter_class = "fpgaclass.classroom.execute.JailedExporter"
+    c.Autograde.exporter_class = "fpgaclass.classroom.grading.execute.JailedExporter"
     c.OverwriteCells.add_missing_cells = True  # a deleted check counts, and fails
-    c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.late.CourseLatePenalty"
+    c.AssignLatePenalties.plugin_class = "fpgaclass.classroom.gradebook.late.CourseLatePenalty"
     c.GenerateFeedback.preprocessors = [
-        "fpgaclass.classroom.redact.HideTests",
+        "fpgaclass.classroom.grading.redact.HideTests",
         "nbgrader.preprocessors.GetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
@@ -69,14 +69,14 @@ def _show_safely(c: Any) -> None:
     The formgrader is a page of the instructor's own server: a script in it could do all that they can.
     """
     c.HTMLExporter.preprocessors = [
-        "fpgaclass.classroom.safe_text.CleanOutputs",
+        "fpgaclass.classroom.grading.safe_text.CleanOutputs",
         "nbconvert.preprocessors.sanitize.SanitizeHTML",
     ]
-    from fpgaclass.classroom.safe_text import SAFE_TAGS
+    from fpgaclass.classroom.grading.safe_text import SAFE_TAGS
 
     c.SanitizeHTML.tags = list(SAFE_TAGS)
     c.SanitizeHTML.strip = True
-    c.TemplateExporter.filters = {"markdown2html": "fpgaclass.classroom.safe_text.markdown_to_html"}
+    c.TemplateExporter.filters = {"markdown2html": "fpgaclass.classroom.grading.safe_text.markdown_to_html"}
     # A figure says itself twice, as an image and as HTML with its description: HTML is what is cleaned.
     c.NbConvertBase.display_data_priority = [
         "image/png",

@@ -159,7 +159,7 @@ def _sandbox() -> Check:
 
 
 def _limits() -> Check:
-    from fpgaclass.classroom.limits import find_limiter
+    from fpgaclass.classroom.hub.limits import find_limiter
 
     found = find_limiter()
     fix = "run the class as root, or where systemd hands your user its control groups"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fpgaclass.classroom import Classroom
-from fpgaclass.classroom.export import FORMATS, export_marks
+from fpgaclass.classroom.gradebook.export import FORMATS, export_marks
 from fpgaclass.cli.options import CoursePath, Lab, State, find_class, write_out
 from fpgaclass.core import UsageError
 from fpgaclass.course import Course

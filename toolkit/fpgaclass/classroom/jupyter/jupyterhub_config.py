@@ -1,4 +1,4 @@
-"""What `python -m jupyterhub` reads; `fpgaclass.classroom.server` starts it."""
+"""What `python -m jupyterhub` reads; `fpgaclass.classroom.hub.server` starts it."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from fpgaclass.classroom.bytecode import ensure_compiled
-from fpgaclass.classroom.hub import SETTINGS_VARIABLE, HubSettings, configure
-from fpgaclass.classroom.joining import follow
+from fpgaclass.classroom.hub.bytecode import ensure_compiled
+from fpgaclass.classroom.hub.config import SETTINGS_VARIABLE, HubSettings, configure
+from fpgaclass.classroom.hub.joining import follow
+from fpgaclass.classroom.hub.limits import Limits, raise_open_files
+from fpgaclass.classroom.hub.oidc import Provider
 from fpgaclass.classroom.layout import Layout
-from fpgaclass.classroom.limits import Limits, raise_open_files
-from fpgaclass.classroom.oidc import Provider
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started with `&`; services are ended by it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
 
-from fpgaclass.classroom.hosted import Hosted
+from fpgaclass.classroom.hub.hosted import Hosted
 from fpgaclass.classroom.service.app import make_app
 
 SETTINGS_VARIABLE = "FPGACLASS_SERVICE"

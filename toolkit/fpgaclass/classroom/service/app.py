@@ -10,7 +10,7 @@ from typing import Any
 
 from fpgaclass.classroom.exchange.desk import OPERATOR, Desk
 from fpgaclass.classroom.exchange.store import Store
-from fpgaclass.classroom.hosted import Hosted
+from fpgaclass.classroom.hub.hosted import Hosted
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import members
 from fpgaclass.classroom.service import PREFIX

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from fpgaclass.classroom.contest import Board, read_boards
 from fpgaclass.classroom.exchange import Desk, Receipt
 from fpgaclass.classroom.exchange.doors import EVERYBODY, open_for
-from fpgaclass.classroom.gradebook import gradebook_url
-from fpgaclass.classroom.hosted import way_to_labs
-from fpgaclass.classroom.lateness import Grants, granted, read_extensions
+from fpgaclass.classroom.gradebook.contest import Board, read_boards
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.lateness import Grants, granted, read_extensions
+from fpgaclass.classroom.hub.hosted import way_to_labs
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.nbgrader_course import Mark, read_marks
 from fpgaclass.classroom.service.cards import NO_CARDS, Cards, see_cards

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import fpgaclass
-from fpgaclass.classroom.gradebook import Entry, Writer, open_writer
-from fpgaclass.classroom.masters import given_files, load_masters
-from fpgaclass.classroom.submitted import files_beside, read_timestamp
+from fpgaclass.classroom.gradebook.gradebook import Entry, Writer, open_writer
+from fpgaclass.classroom.grading.masters import given_files, load_masters
+from fpgaclass.classroom.grading.submitted import files_beside, read_timestamp
 from fpgaclass.core import ClassroomError, digest_of, track
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import (

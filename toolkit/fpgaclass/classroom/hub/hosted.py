@@ -1,6 +1,6 @@
 """The courses of one hub: each has its own gradebook, labs and instructors; people and homes are shared.
 
-A course joins the hub whose state directory it is brought up with (`fpgaclass.classroom.joining`).
+A course joins the hub whose state directory it is brought up with (`fpgaclass.classroom.hub.joining`).
 """
 
 from __future__ import annotations

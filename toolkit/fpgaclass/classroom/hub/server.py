@@ -18,10 +18,10 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.hub import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
+from fpgaclass.classroom.hub.config import CLASS_VARIABLE, SETTINGS_VARIABLE, HubSettings
+from fpgaclass.classroom.hub.limits import Limits
+from fpgaclass.classroom.hub.oidc import Provider
 from fpgaclass.classroom.layout import Layout, read_json, write_json
-from fpgaclass.classroom.limits import Limits
-from fpgaclass.classroom.oidc import Provider
 from fpgaclass.core import ClassroomError, InvalidInputError
 from fpgaclass.course import Seats
 
@@ -145,7 +145,7 @@ def start(
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
         "PYTHONWARNINGS": "ignore",
     }
-    config = Path(__file__).parent / "jupyter" / "jupyterhub_config.py"
+    config = Path(__file__).parents[1] / "jupyter" / "jupyterhub_config.py"
     command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
     if layout.hub_log.exists() and layout.hub_log.stat().st_size > 10**7:
         layout.hub_log.replace(layout.hub_log.with_suffix(".log.1"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from fpgaclass.classroom import tables
+from fpgaclass.classroom.gradebook import tables
 from fpgaclass.engine import auto_comment, auto_score
 
 Cells = Sequence[tuple[str, str, str]]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.gradebook import gradebook_url, open_writer
-from fpgaclass.classroom.grading import check_released
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url, open_writer
+from fpgaclass.classroom.grading.grading import check_released
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.nbgrader_course import api_log, last_line, late_policy, nbgrader_api

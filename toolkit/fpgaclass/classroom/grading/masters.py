@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.gradebook import Writer
+from fpgaclass.classroom.gradebook.gradebook import Writer
 from fpgaclass.core import ClassroomError
 from fpgaclass.engine import Master, make_master, reference_texts
 

@@ -1,4 +1,4 @@
-"""The hub's configuration, from the record that `fpgaclass.classroom.server` writes."""
+"""The hub's configuration, from the record that `fpgaclass.classroom.hub.server` writes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fpgaclass.classroom import oidc, passes
-from fpgaclass.classroom.database import URL_VARIABLE
-from fpgaclass.classroom.hosted import Hosted, hosted
+from fpgaclass.classroom.gradebook.database import URL_VARIABLE
+from fpgaclass.classroom.hub import oidc, passes
+from fpgaclass.classroom.hub.hosted import Hosted, hosted
+from fpgaclass.classroom.hub.limits import Limits, find_limiter, raise_open_files
+from fpgaclass.classroom.hub.oidc import Provider
+from fpgaclass.classroom.hub.ways import Doors
 from fpgaclass.classroom.layout import DATABASE_VARIABLE, Layout
-from fpgaclass.classroom.limits import Limits, find_limiter, raise_open_files
-from fpgaclass.classroom.oidc import Provider
 from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.service.cards import PASSED_ON
-from fpgaclass.classroom.ways import Doors
 from fpgaclass.engine.sandbox import find_jail
 from fpgaclass.engine.system import leave_session_keyring
 
@@ -66,8 +66,8 @@ class HubSettings:
 
 def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
     """Fill in JupyterHub's configuration object ``c``."""
-    from fpgaclass.classroom.authenticator import RosterAuthenticator
-    from fpgaclass.classroom.spawner import ClassSpawner
+    from fpgaclass.classroom.hub.authenticator import RosterAuthenticator
+    from fpgaclass.classroom.hub.spawner import ClassSpawner
 
     if settings.parent:
         _end_with(settings.parent)
@@ -85,7 +85,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
     keys = hub / "passes.key"
     passes.configure(c, keys)
-    proxy = [sys.executable, "-m", "fpgaclass.classroom.proxy", "--passes", str(keys)]
+    proxy = [sys.executable, "-m", "fpgaclass.classroom.hub.proxy", "--passes", str(keys)]
     c.ConfigurableHTTPProxy.command = proxy
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
     c.ConfigurableHTTPProxy.pid_file = str(hub / "proxy.pid")

@@ -19,11 +19,11 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from fpgaclass.classroom import tables
-from fpgaclass.classroom.contest import write_figures
-from fpgaclass.classroom.database import URL_VARIABLE, in_use, open_engine
-from fpgaclass.classroom.lateness import Late, granted, read_grants, settle, write_grant
-from fpgaclass.classroom.points import new_notebook, write_points
+from fpgaclass.classroom.gradebook import tables
+from fpgaclass.classroom.gradebook.contest import write_figures
+from fpgaclass.classroom.gradebook.database import URL_VARIABLE, in_use, open_engine
+from fpgaclass.classroom.gradebook.lateness import Late, granted, read_grants, settle, write_grant
+from fpgaclass.classroom.gradebook.points import new_notebook, write_points
 from fpgaclass.core import ClassroomError
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import SourceCell

@@ -7,10 +7,10 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from fpgaclass.classroom.hosted import hosted
+from fpgaclass.classroom.hub.hosted import hosted
+from fpgaclass.classroom.hub.ways import Ways
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.classroom.roster import User
-from fpgaclass.classroom.ways import Ways
 from fpgaclass.engine.sandbox import Jail, Mount, NoJail, Person
 
 SEAT_VARIABLE = "FPGACLASS_SEAT"

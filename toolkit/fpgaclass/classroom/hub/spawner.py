@@ -15,16 +15,16 @@ from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import wait_for_http_server
 from traitlets import Any as AnyTrait
 
-from fpgaclass.classroom.limits import Limits, of_instructor
+from fpgaclass.classroom.hub.limits import Limits, of_instructor
+from fpgaclass.classroom.hub.seats import CARD_VARIABLES, SEAT_VARIABLE, WELCOME, ensure_seat, jailed_command
+from fpgaclass.classroom.hub.turns import Turns
+from fpgaclass.classroom.hub.ways import Doors, Ways
 from fpgaclass.classroom.roster import User, load_everybody
-from fpgaclass.classroom.seats import CARD_VARIABLES, SEAT_VARIABLE, WELCOME, ensure_seat, jailed_command
 from fpgaclass.classroom.service import PREFIX as SERVICE
-from fpgaclass.classroom.turns import Turns
-from fpgaclass.classroom.ways import Doors, Ways
 from fpgaclass.engine.sandbox import Jail
 from fpgaclass.engine.system import leave_session_keyring
 
-CONFIG = Path(__file__).parent / "jupyter"
+CONFIG = Path(__file__).parents[1] / "jupyter"
 
 
 class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
     limits = AnyTrait(help="The `Limits` of a seat").tag(config=True)
     limiter = AnyTrait(help="The machine's `Limiter`").tag(config=True)
     doors: Doors
-    """The class's, shared by all spawners; `fpgaclass.classroom.hub.configure` sets it."""
+    """The class's, shared by all spawners; `fpgaclass.classroom.hub.config.configure` sets it."""
 
     turns = Turns(at_once=6 * (os.cpu_count() or 1))
     """Shared by all: a start is work for a processor, and thirty at once would all be in at the very end."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from fpgaclass.classroom import tables
-from fpgaclass.classroom.database import in_use, open_engine
-from fpgaclass.classroom.lateness import points_of
+from fpgaclass.classroom.gradebook import tables
+from fpgaclass.classroom.gradebook.database import in_use, open_engine
+from fpgaclass.classroom.gradebook.lateness import points_of
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from nbconvert.exporters import NotebookExporter
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
-from fpgaclass.classroom.gradebook import Writer
-from fpgaclass.classroom.masters import given_files, load_masters
-from fpgaclass.classroom.seats import SEAT_VARIABLE
+from fpgaclass.classroom.gradebook.gradebook import Writer
+from fpgaclass.classroom.grading.masters import given_files, load_masters
+from fpgaclass.classroom.hub.seats import SEAT_VARIABLE
 from fpgaclass.core import ClassroomError
 from fpgaclass.engine import Job, NoJail, execute_job, find_jail, graft, restore
 

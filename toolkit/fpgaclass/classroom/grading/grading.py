@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.table import Table
 
-from fpgaclass.classroom.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url
+from fpgaclass.classroom.grading.marking import Marked, Settings
+from fpgaclass.classroom.grading.marking import mark as mark_lab
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked
-from fpgaclass.classroom.marking import Marked, Settings
-from fpgaclass.classroom.marking import mark as mark_lab
 from fpgaclass.classroom.nbgrader_course import Mark, api_log, late_policy, nbgrader_api, read_marks
 from fpgaclass.core import ClassroomError, stage, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fpgaclass.classroom import relay
-from fpgaclass.classroom.internet import Gate
+from fpgaclass.classroom.hub import relay
+from fpgaclass.classroom.hub.internet import Gate
 from fpgaclass.engine.sandbox import Mount
 
 _INSIDE = "/run/class"

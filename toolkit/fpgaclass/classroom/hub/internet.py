@@ -12,7 +12,7 @@ import socket
 from fnmatch import fnmatch
 from urllib.parse import urlsplit
 
-from fpgaclass.classroom.relay import Streams, carry
+from fpgaclass.classroom.hub.relay import Streams, carry
 
 PORTS = (80, 443)
 """Nothing else is asked for by package installers and downloads, and mail should not be."""

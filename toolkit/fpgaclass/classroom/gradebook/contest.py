@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from fpgaclass.classroom import tables
-from fpgaclass.classroom.database import in_use, open_engine
+from fpgaclass.classroom.gradebook import tables
+from fpgaclass.classroom.gradebook.database import in_use, open_engine
 
 
 @dataclass(frozen=True)

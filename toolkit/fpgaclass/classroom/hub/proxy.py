@@ -25,8 +25,8 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, websocket_connect
 from yarl import URL
 
-from fpgaclass.classroom.limits import raise_open_files
-from fpgaclass.classroom.passes import Passes, owner_of, without_pass
+from fpgaclass.classroom.hub.limits import raise_open_files
+from fpgaclass.classroom.hub.passes import Passes, owner_of, without_pass
 
 _LARGEST = 160_000_000
 """Bytes of a request: an exchange's submission and what HTTP adds to it."""
@@ -54,7 +54,7 @@ class Passing(ProxyHandler):  # type: ignore[misc]
     reading: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
-        """Show a browser nobody's server but that of who logged in with it (`fpgaclass.classroom.passes`).
+        """Show a browser nobody's server but that of who logged in with it (``passes``).
 
         Programs with a token say so in a header, which no link can; websockets show nothing.
         """
@@ -217,7 +217,7 @@ async def serve(where: argparse.Namespace) -> None:
 
 def main() -> None:
     """Be what JupyterHub starts as its proxy."""
-    parser = argparse.ArgumentParser(prog="fpgaclass.classroom.proxy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fpgaclass.classroom.hub.proxy", description=__doc__)
     for name in ("--ip", "--api-ip", "--error-target"):
         parser.add_argument(name, required=True)
     for name in ("--port", "--api-port"):

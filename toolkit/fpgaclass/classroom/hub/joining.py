@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 from fpgaclass.classroom.hints import command
-from fpgaclass.classroom.hosted import hosted
-from fpgaclass.classroom.hub import INSTRUCTOR_OF, MEMBER, configure_people, service_words
+from fpgaclass.classroom.hub.config import INSTRUCTOR_OF, MEMBER, configure_people, service_words
+from fpgaclass.classroom.hub.hosted import hosted
 from fpgaclass.classroom.layout import Layout, read_json, write_json
 from fpgaclass.classroom.roster import load_everybody
 from fpgaclass.core import ClassroomError
