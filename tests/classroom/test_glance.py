@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sql
 
-from fpgaclass.classroom import Classroom, tables
+from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.gradebook import tables
 from fpgaclass.classroom.service.cards import see_cards
 from fpgaclass.classroom.service.glance import Glance, Watcher
 from fpgaclass.classroom.service.pages import templates

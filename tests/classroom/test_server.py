@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from fpgaclass import classroom
-from fpgaclass.classroom import Classroom, server
+from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import open_desk
+from fpgaclass.classroom.hub import server
 from fpgaclass.classroom.layout import Layout
 from fpgaclass.core import ClassroomError, FpgaClassError, InvalidInputError, ToolMissingError
 from fpgaclass.course import Course
@@ -54,7 +55,7 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
 
     started = time.monotonic()
     assert classroom.up(port + 1, foreground=False).url == status.url
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     again = capfd.readouterr().err
     assert f"is up already: {status.url}" in again
     logins = [line for line in shown.splitlines() if "ada" in line]
@@ -63,7 +64,7 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
 
     started = time.monotonic()
     assert classroom.down() is True
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
     assert not _answers(status.url)
     assert server.processes_of(classroom.layout) == []
     assert classroom.status().url is None
@@ -132,7 +133,7 @@ def test_a_class_that_was_put_in_the_background_ends_as_soon(classroom: Classroo
         assert not ignored >> (signal.SIGINT - 1) & 1, f"nobody could interrupt {process.name()}"
     started = time.monotonic()
     assert classroom.down() is True
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
 
 
 def test_a_taken_port_is_one_clear_line(classroom: Classroom, port: int) -> None:

@@ -122,7 +122,7 @@ def test_the_table_says_that_its_figures_are_estimates(course: Path) -> None:
 
 
 def test_a_plan_for_300_students_is_quick(course: Path) -> None:
-    """The issue's limit is 2 s; an instructor plays with sizes and prices, and must not wait."""
+    """Under 2 s: an instructor plays with sizes and prices, and must not wait."""
     found = load_spec(course)
     students = students_of([f"s{n:03d}" for n in range(300)], "test")
     started = time.perf_counter()
