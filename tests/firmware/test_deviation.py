@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from fpgaclass.cli.app import app
 from fpgaclass.core import InvalidInputError
-from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation
+from fpgaclass.firmware import Deviation, Firmware, FixedPoint, Report, build, deviation, read_trees
 from fpgaclass.firmware.checking.deviation import DRAWN, YOURS, measure_deviation
+from fpgaclass.firmware.checking.floating import floating
 from fpgaclass.firmware.trees.logic import Tree, Trees
 from fpgaclass.firmware.words import Field, WordFormat
 
@@ -105,7 +106,7 @@ def test_classifiers_are_told_how_often_they_choose_alike(
     right = np.asarray(model(x))
     wrong = np.roll(right, 1, axis=1) if outputs > 1 else 1 - right
     half = np.concatenate([right[:20], wrong[20:]])
-    found = measure_deviation(model, lambda _: half, _INPUTS, x, YOURS)
+    found = measure_deviation(floating(model), lambda _: half, _INPUTS, x, YOURS)
     assert found.same_class == share
     assert ("same choice in 50.00%" in str(found)) is (share is not None)
 
@@ -114,7 +115,7 @@ def test_events_that_wrap_are_counted() -> None:
     """A distance of sixty with two events beyond the input's type is not the network's doing."""
     model = _one(1, "linear")
     x = np.array([[0, 0], [9, 0], [0, -9.5]], np.float32)
-    found = measure_deviation(model, lambda x: np.asarray(model(x)), _INPUTS, x, YOURS)
+    found = measure_deviation(floating(model), lambda x: np.asarray(model(x)), _INPUTS, x, YOURS)
     assert (found.wrapped, found.largest) == (2, 0)
     assert "2 wrap at the input" in str(found)
 
@@ -126,10 +127,10 @@ def test_wrong_events_are_refused_before_the_build(float_model: Any, events: Any
         build(float_model, precision="fixed<7,4>", name="never", events=events)
 
 
-def test_what_is_no_keras_model_is_refused(quantised_model: Any, events: Any) -> None:
-    """Trees have scores of their own making."""
+def test_what_has_no_floating_point_is_refused(quantised_model: Any, events: Any) -> None:
+    """Trees that are whole numbers already are the firmware; there is nothing to compare with."""
     made = build(quantised_model, name="small")
-    with pytest.raises(InvalidInputError, match=r"a dict is not a Keras model"):
+    with pytest.raises(InvalidInputError, match=r"a dict has no results in floating point"):
         deviation({}, made, events)
     with pytest.raises(InvalidInputError, match=r"a str is no firmware. Next: read one with Firmware.load"):
         deviation(quantised_model, str(made.folder), events)  # type: ignore[arg-type]
@@ -138,3 +139,52 @@ def test_what_is_no_keras_model_is_refused(quantised_model: Any, events: Any) ->
     trees = Trees("forest", 2, FixedPoint(8, 4), FixedPoint(8, 4), ((leaf,),), (0,))
     with pytest.raises(InvalidInputError, match="leave events out of build"):
         build(trees, events=np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("kind", ["regressor", "two classes", "three classes", "xgboost"])
+def test_trees_are_compared_with_their_own_library(kind: str) -> None:
+    """Leaves are rounded and inputs cut: what that costs a trained ensemble, the report says as well."""
+    ensemble = pytest.importorskip("sklearn.ensemble", reason="a model; pip install scikit-learn")
+    rng = np.random.default_rng(3)
+    x = rng.normal(0, 1, (600, 4)).astype(np.float32)
+    y = x[:, 0] * x[:, 1] + x[:, 2]
+    if kind == "xgboost":
+        xgboost = pytest.importorskip("xgboost", reason="a model; pip install xgboost pandas")
+        model = xgboost.XGBClassifier(n_estimators=5, max_depth=2, n_jobs=1).fit(x, y > 0)
+        own = model.predict(x, output_margin=True).reshape(-1, 1)
+    elif kind == "regressor":
+        model = ensemble.GradientBoostingRegressor(n_estimators=5, max_depth=2, random_state=1).fit(x, y)
+        own = model.predict(x).reshape(-1, 1)
+    else:
+        edges = [0.0] if kind == "two classes" else [-0.5, 0.5]
+        model = ensemble.GradientBoostingClassifier(n_estimators=5, max_depth=2, random_state=1)
+        own = model.fit(x, np.digitize(y, edges)).decision_function(x).reshape(len(x), -1)
+    given, trees = floating(model), read_trees(model, "fixed<8,4>")
+    assert (given.takes, given.gives) == ((4,), own.shape[1:])
+    inputs = WordFormat((Field(1, 3, 4),) * 4, 8, (4,))
+    found = measure_deviation(given, trees.predict, inputs, x, YOURS)
+    ours = trees.predict(x)
+    assert found.largest == pytest.approx(np.abs(own - ours).max(), abs=1e-6)
+    assert found.largest > 0
+    alike = {
+        "regressor": None,
+        "three classes": (own.argmax(axis=1) == ours.argmax(axis=1)).mean(),
+    }.get(kind, ((own > 0) == (ours > 0)).mean())
+    assert found.same_class == alike
+
+
+def test_the_report_of_trees_says_how_far_they_are() -> None:
+    """From ``build`` itself, and of events of one's own; those of another model are refused."""
+    ensemble = pytest.importorskip("sklearn.ensemble", reason="a model; pip install scikit-learn")
+    x = np.random.default_rng(3).normal(0, 1, (600, 4)).astype(np.float32)
+    model = ensemble.GradientBoostingRegressor(n_estimators=3, max_depth=2, random_state=1)
+    made = build(model.fit(x, x[:, 0] * x[:, 1]), precision="fixed<10,4>", name="forest")
+    found = made.report.deviation
+    assert found is not None
+    assert (found.events, found.drawn) == (20_000, DRAWN)
+    again = build(model, precision="fixed<10,4>", name="forest", events=x)
+    assert again.folder == made.folder
+    assert again.report.deviation == deviation(model, made, x)
+    fewer = ensemble.GradientBoostingRegressor(n_estimators=3).fit(x[:, :3], x[:, 0])
+    with pytest.raises(InvalidInputError, match=r"takes \(3,\) and gives \(1,\), the firmware \(4,\)"):
+        deviation(fewer, made, x)

@@ -10,7 +10,9 @@ import pytest
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import check_model, quantise
+from fpgaclass.firmware.build import prepare
 from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.floating import floating
 from fpgaclass.firmware.models.model import canonical, is_quantised, model_digest
 
 
@@ -53,6 +55,26 @@ def test_a_saturating_input_quantiser_is_refused() -> None:
     model = keras.Sequential([keras.Input((4,)), QDense(1, name="first", iq_conf=clipped)])
     with pytest.raises(UnsupportedLayerError, match=r"first layer 'first' saturates"):
         check_model(model)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("form", ["lists", "dictionaries", "both"])
+def test_a_list_of_one_input_is_that_input(form: str, plain: bool) -> None:
+    """``keras.Model(inputs=[x], outputs=[y])`` is how half of the world writes it."""
+    import keras
+    from hgq.layers import QDense
+
+    x = keras.Input((4,), name="x")
+    y = (keras.layers.Dense if plain else QDense)(2, name="only")(x)
+    ends: dict[str, Any] = {
+        "lists": ([x], [y]), "dictionaries": ({"x": x}, {"out": y}), "both": ([x], {"out": y}),
+    }  # fmt: skip
+    usual, given = keras.Model(x, y), keras.Model(*ends[form])
+    events = np.random.default_rng(2).normal(0, 1, (50, 4)).astype(np.float32)
+    one, other = prepare(usual), prepare(given)
+    assert np.array_equal(exact_predict(one, events), exact_predict(other, events))
+    assert model_digest(one) == model_digest(other)
+    assert np.array_equal(floating(usual).predict(events), floating(given).predict(events))
 
 
 @pytest.mark.parametrize("plain", [True, False])

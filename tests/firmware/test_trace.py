@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from fpgaclass.cli.app import app
 from fpgaclass.core import BuildError, InvalidInputError
-from fpgaclass.firmware import build, trace
+from fpgaclass.firmware import FixedPoint, build, trace
 from fpgaclass.firmware.checking.exact import exact_predict
 from fpgaclass.firmware.checking.layers import compare_layers, first_wrong_layer, locate
 from fpgaclass.firmware.checking.verify import verify
 from fpgaclass.firmware.models.model import canonical
+from fpgaclass.firmware.trees.logic import Tree, Trees
 
 
 def _wrong_in(model: Any, layer: str) -> Any:
@@ -148,3 +149,19 @@ def test_a_firmware_of_another_shape_or_none_is_refused(quantised_model: Any, ev
         trace(other, np.ones((5, 3)), firmware=firmware)
     with pytest.raises(InvalidInputError, match="a str is no firmware"):
         trace(quantised_model, events, firmware="small")  # type: ignore[arg-type]
+
+
+def test_networks_of_other_layers_are_not_paired(quantised_model: Any, events: Any) -> None:
+    """A layer more, and every later one would be compared with its neighbour."""
+    import hgq.layers
+    import keras
+
+    firmware = build(quantised_model, name="small")
+    longer = keras.Model(quantised_model.inputs, hgq.layers.QDense(1)(quantised_model.outputs[0]))
+    longer([np.zeros((1, 6), np.float32)])
+    with pytest.raises(InvalidInputError, match=r"QDense; the firmware's network is .*same layers"):
+        trace(longer, events, firmware=firmware)
+    leaf = Tree((-1,), (0,), (-1,), (-1,), (3,))
+    trees = Trees("forest", 6, FixedPoint(8, 4), FixedPoint(8, 4), ((leaf,),), (0,))
+    with pytest.raises(InvalidInputError, match=r"the model is an ensemble of 1 trees"):
+        trace(trees, events, firmware=firmware)

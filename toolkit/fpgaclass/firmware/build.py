@@ -27,7 +27,8 @@ from fpgaclass.core import (
 )
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest, require_firmware
 from fpgaclass.firmware.board import Board, load_board
-from fpgaclass.firmware.checking.deviation import deviation, require_keras
+from fpgaclass.firmware.checking.deviation import deviation
+from fpgaclass.firmware.checking.floating import floating
 from fpgaclass.firmware.checking.verify import Agreement
 from fpgaclass.firmware.emulation import LIBRARY
 from fpgaclass.firmware.events import checked_events
@@ -79,8 +80,8 @@ def build(
         name: of the firmware; the model's name if left out.
         precision: for plain Keras models and trees: a type in hls4ml's notation, or its configuration;
             ``fixed<16,6>`` if left out. An HGQ2 model has learnt its own.
-        events: of yours, (n, \\*shape): the report says how far the firmware is from the Keras model on them;
-            without, how far a quantised one is on the events of the proof.
+        events: of yours, (n, \\*shape): the report says how far the firmware is from the given model on them;
+            without, how far one that was rounded is on the events of the proof.
 
     Raises:
         InvalidInputError: the model, the board or another argument does not fit.
@@ -99,9 +100,9 @@ def build(
     given, model = model, prepare(model, precision)
     name = _file_name(model.name if name is None else name)
     if events is not None:
-        require_keras(given)
+        floating(given)  # before work starts: it refuses what has no results to compare with
         events = checked_events(events, model.input_shape[1:], at_least=1)
-    rounded = None if is_trees(given) or is_quantised(given) else given
+    rounded = floating(given) if _is_rounded(given) else None
     tools, source = _tools(), model_digest(model)
     # The same network has another report where a plain model stands beside it.
     kind = "as given" if rounded is None else "rounded"
@@ -220,6 +221,12 @@ def _write_manifest(
         },
     )
     (folder / MANIFEST).write_text(manifest.to_json())
+
+
+def _is_rounded(given: Any) -> bool:
+    """Tell whether a model has results in floating point that its firmware only comes near to."""
+    library = type(given).__module__.split(".")[0]
+    return library in ("sklearn", "xgboost") if is_trees(given) else not is_quantised(given)
 
 
 def _say_waiting(name: str, board: Board) -> None:

@@ -36,7 +36,7 @@ class Report:
         clock_mhz: the kernel's clock, MHz.
         clock_source: where the clock comes from.
         layers: what each layer adds, by da4ml's estimate; synthesis finds less where layers share logic.
-        deviation: how far the firmware is from the Keras model that was given, where that was looked at.
+        deviation: how far the firmware is from the model that was given, where that was looked at.
     """
 
     board: str

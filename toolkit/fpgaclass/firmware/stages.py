@@ -15,6 +15,7 @@ from fpgaclass.core import BuildError, stage, together
 from fpgaclass.firmware.board import Board, Resources
 from fpgaclass.firmware.checking.deviation import DRAWN, Deviation, measure_deviation
 from fpgaclass.firmware.checking.exact import exact_predict
+from fpgaclass.firmware.checking.floating import Floating
 from fpgaclass.firmware.checking.layers import locate
 from fpgaclass.firmware.checking.verify import Agreement, run_kernel, spread_events, verify
 from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_hls
@@ -37,7 +38,7 @@ class Built:
 
 
 def run_stages(
-    model: Any, board: Board, folder: Path, name: str, about: dict[str, str], given: Any = None
+    model: Any, board: Board, folder: Path, name: str, about: dict[str, str], given: Floating | None = None
 ) -> Built:
     """Run every stage into ``folder``; a stage that fails raises and leaves the rest undone.
 
@@ -47,7 +48,7 @@ def run_stages(
         folder: of the firmware.
         name: of the firmware.
         about: what its card file says of it.
-        given: the plain Keras model that was quantised, to be compared with.
+        given: the model in floating point that was rounded, to be compared with.
     """
     save_model(model, folder)
     with stage("network as logic", "da4ml"):
@@ -185,14 +186,14 @@ def _prove(model: Any, network: Network, design: KernelDesign, folder: Path) -> 
         return tuple(check_agreement(model, network, design, library, events, folder))
 
 
-def _deviation(given: Any, network: Network, folder: Path) -> Deviation:
+def _deviation(given: Floating, network: Network, folder: Path) -> Deviation:
     library, inputs = folder / SOFTWARE / LIBRARY, network.inputs
 
     def predict(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return run_vector(library, inputs, network.outputs, x) if library.is_file() else network.predict(x)
 
     events = spread_events(inputs)
-    with stage(f"distance from the given model on {len(events):,} events", "Keras"):
+    with stage(f"distance from the given model on {len(events):,} events", given.library):
         return measure_deviation(given, predict, inputs, events, DRAWN)
 
 

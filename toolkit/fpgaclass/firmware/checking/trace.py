@@ -14,6 +14,7 @@ from fpgaclass.firmware.checking.layers import LayerTrace, compare_layers
 from fpgaclass.firmware.events import checked_events
 from fpgaclass.firmware.models.model import load_built
 from fpgaclass.firmware.quantisation.precisions import Precision
+from fpgaclass.firmware.trees.logic import Trees
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,14 @@ def trace(
             model, in place of the logic of the model itself.
 
     Raises:
-        InvalidInputError: the events' shape does not fit, there are none, or some are not finite.
+        InvalidInputError: the events' shape does not fit, there are none, or some are not finite; or the
+            firmware's network has other layers.
     """
     model = prepare(model, precision)
     x = checked_events(events, model.input_shape[1:], at_least=1)
-    if firmware is not None and require_firmware(firmware).inputs.shape != tuple(model.input_shape[1:]):
-        raise InvalidInputError(
-            f"the model takes {tuple(model.input_shape[1:])}, the firmware {firmware.inputs.shape}",
-            next_step="pass a firmware that was made of a version of this model",
-        )
+    built = model if firmware is None else load_built(require_firmware(firmware).folder)
+    _check_version(model, built)
     with stage(f"trace of {len(x):,} events", "da4ml"):
-        built = model if firmware is None else load_built(firmware.folder)
         layers = compare_layers(model, built, x)
     for one in layers:
         if one.overflows:
@@ -92,3 +90,22 @@ def trace(
                 "fixed-point type"
             )
     return Trace(len(x), layers)
+
+
+def _check_version(model: Any, built: Any) -> None:
+    """Refuse two networks whose layers cannot be paired."""
+    ours, theirs = _kinds(model), _kinds(built)
+    if tuple(model.input_shape[1:]) != tuple(built.input_shape[1:]):
+        apart = f"the model takes {tuple(model.input_shape[1:])}, the firmware {tuple(built.input_shape[1:])}"
+    elif ours != theirs:
+        apart = f"the model is {', '.join(ours)}; the firmware's network is {', '.join(theirs)}"
+    else:
+        return
+    step = "pass a firmware that was made of a version of this model, with the same layers"
+    raise InvalidInputError(apart, next_step=step)
+
+
+def _kinds(model: Any) -> list[str]:
+    if isinstance(model, Trees):
+        return [f"an ensemble of {len(model.parts)} trees"]
+    return [type(layer).__name__ for layer in model.layers]

@@ -95,6 +95,17 @@ def check_model(model: Any) -> None:
         steps_of(model)
 
 
+def single(model: Any) -> Any:
+    """Return a model that takes a tensor and gives one, where it was made of lists or dictionaries of one."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return model
+    if all(isinstance(end, keras.KerasTensor) for end in (model.input, model.output)):
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
 def canonical(model: Any) -> Any:
     """Return an HGQ2 model with the names that its layers would have had in a new session.
 
@@ -103,6 +114,7 @@ def canonical(model: Any) -> Any:
     """
     import keras
 
+    model = single(model)
     names = _names(model)
 
     def renamed(layer: Any) -> Any:
