@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,9 +18,7 @@ from fpgaclass.cohort.plans import Offer, Resource
 from fpgaclass.cohort.port import Marker, Order
 from fpgaclass.cohort.providers.infn.radl import machine_radl
 
-# The server's packages are many, and its pins are not ours: it lives in an environment of its own.
-PLACE = os.environ.get("FPGACLASS_IM", "")
-HOW = "uv venv im && uv pip install -p im/bin/python IM, then FPGACLASS_IM=$PWD/im"
+PINS = Path(__file__).parents[2] / "docker" / "requirements" / "manager.txt"
 SERVER = """
 import sys
 from IM.config import Config
@@ -40,10 +38,23 @@ ORDER = Order(
 
 
 @pytest.fixture(scope="module")
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    python = Path(PLACE) / "bin" / "python"
-    if not PLACE or not python.exists():
-        pytest.skip(f"FPGACLASS_IM names no environment with the Infrastructure Manager ({HOW})")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's packages are many, and its pins are not ours: it lives in an environment of its own."""
+    place: Path = tmp_path_factory.mktemp("manager") / "venv"
+    python = place / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    for command in (
+        [*uv, "venv", "-q", "--python", sys.executable, str(place)],
+        [*uv, "pip", "install", "-q", "--python", str(python), "--require-hashes", "-r", str(PINS)],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            pytest.skip(f"the Infrastructure Manager could not be installed: {done.stderr.strip()[-300:]}")
+    return python
+
+
+@pytest.fixture(scope="module")
+def manager(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder: Path = tmp_path_factory.mktemp("im")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

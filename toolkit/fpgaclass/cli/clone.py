@@ -107,7 +107,7 @@ def _benchmark(path: Path) -> list[dict[str, Any]]:
 def write_pins() -> None:
     """Resolve docker/requirements/*.in anew, with hashes and without addresses."""
     folder = require_clone() / "docker" / "requirements"
-    for name in ("student", "lattice", "trees", "cohort", "scale", "dev", "compiler", "bootstrap"):
+    for name in ("student", "lattice", "trees", "cohort", "scale", "dev", "manager", "compiler", "bootstrap"):
         with stage(f"pins of {name}", "uv"):
             _uv("compile", *_PIN_OPTIONS, f"{name}.in", "-o", f"{name}.txt", cwd=folder)
 
