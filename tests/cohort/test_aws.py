@@ -258,3 +258,44 @@ def test_a_wrong_clock_is_told_before_anything_is_made(off_s: int, ok: bool) -> 
     found = list(_clock({"ResponseMetadata": {"HTTPHeaders": {"date": stamp}}}))
     assert (found == []) is ok
     assert ok or ("clock is 90" in found[0].what and not found[0].ok)
+
+
+def test_a_profile_that_is_not_there_is_one_line(
+    run: Run, cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name of last term in the shell's start-up file, and boto3 would show its insides."""
+    monkeypatch.setenv("AWS_PROFILE", "last-term")
+    said = run("cohort", "status", "--course", cohort)
+    assert said.code == 1
+    assert "last-term" in said.err
+    assert "AWS_PROFILE" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_page_in_place_of_aws_is_one_line(
+    run: Run, cohort: Path, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a hotel's network a page asks for a login, whatever was asked for."""
+    from http.server import BaseHTTPRequestHandler
+
+    class Hotel(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            page = b"<html><body>Welcome, please log in<br></body>"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr("fpgaclass.cohort.calls.time.sleep", lambda _: None)
+    with serve(Hotel, "127.0.0.1") as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        said = run("cohort", "status", "--course", cohort)
+    assert said.code == 1
+    assert "what answered is not AWS" in said.err
+    assert said.err.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fpgaclass.cohort.calls import Caller
@@ -109,7 +110,8 @@ class AwsClient:
             step = "uv pip install boto3 (or fpgaclass[cohort])"
             raise ToolMissingError("provider aws needs boto3", next_step=step) from missing
         self.region = region
-        self._session = boto3.session.Session(region_name=region)
+        with _told(f"aws {region}"):  # a profile of the environment that is not there
+            self._session = boto3.session.Session(region_name=region)
         self._endpoint = endpoint
         self._services: dict[str, Any] = {}
         self._caller = Caller(calls_per_second, first_pause_s=pause_s)
@@ -169,23 +171,35 @@ class AwsClient:
             arguments["NextToken"] = token
 
     def _call(self, service: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        from botocore import exceptions  # type: ignore[import-untyped,unused-ignore]
-
-        where = f"aws {self.region} {operation}"
-        call: Callable[..., dict[str, Any]] = getattr(self.service(service), operation)
-        try:
+        with _told(f"aws {self.region} {operation}"):
+            call: Callable[..., dict[str, Any]] = getattr(self.service(service), operation)
             return call(**arguments)
-        except exceptions.ClientError as error:
-            details = error.response.get("Error", {})
-            raise typed(details.get("Code", "Unknown"), details.get("Message", ""), where) from error
-        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-            raise AuthError("there are no AWS credentials", where=where, next_step=_LOGIN) from error
-        except (exceptions.TokenRetrievalError, exceptions.SSOError) as error:
-            raise AuthError(f"the sign-in has ended: {scrub(str(error))}", next_step=_LOGIN) from error
-        except exceptions.HTTPClientError as error:
-            raise LostError(f"no answer: {scrub(str(error))}", where=where, next_step="try again") from error
-        except exceptions.EndpointConnectionError as error:
-            step = "check cohort.region and the network, then run the command again"
-            raise LostError(scrub(str(error)), where=where, next_step=step) from error
-        except exceptions.BotoCoreError as error:
-            raise ProviderError(scrub(str(error)), where=where) from error
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Give botocore's errors their types and remedies."""
+    from botocore import exceptions, parsers  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        yield
+    except exceptions.ClientError as error:
+        details = error.response.get("Error", {})
+        raise typed(details.get("Code", "Unknown"), details.get("Message", ""), where) from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise AuthError("there are no AWS credentials", where=where, next_step=_LOGIN) from error
+    except exceptions.ProfileNotFound as error:
+        step = "name a profile that `aws configure list-profiles` shows in AWS_PROFILE, or unset it"
+        raise AuthError(scrub(str(error)), where=where, next_step=step) from error
+    except (exceptions.TokenRetrievalError, exceptions.SSOError) as error:
+        raise AuthError(f"the sign-in has ended: {scrub(str(error))}", next_step=_LOGIN) from error
+    except exceptions.HTTPClientError as error:
+        raise LostError(f"no answer: {scrub(str(error))}", where=where, next_step="try again") from error
+    except exceptions.EndpointConnectionError as error:
+        step = "check cohort.region and the network, then run the command again"
+        raise LostError(scrub(str(error)), where=where, next_step=step) from error
+    except parsers.ResponseParserError as error:  # a page of a proxy or of a hotel's login, say
+        step = "check the network (a proxy, a page that asks for a login), then run the command again"
+        raise LostError("what answered is not AWS", where=where, next_step=step) from error
+    except exceptions.BotoCoreError as error:
+        raise ProviderError(scrub(str(error)), where=where) from error
