@@ -21,7 +21,7 @@ Run = Callable[..., Any]
 LOGIN = "cannot be a login: up to 31 of a-z, 0-9, - and _, a letter first"
 ROSTERS = {
     "a login twice": ("ada\nemmy\nada\n", 4, "ada is twice; first on line 2"),
-    "capitals": ("Ada\n", 2, f"'Ada' {LOGIN}"),
+    "capitals": ("Ada\n", 2, f"'Ada' {LOGIN}; ada?"),
     "a shell's characters": ("ada;reboot\n", 2, f"'ada;reboot' {LOGIN}"),
     "a path": ("../etc\n", 2, f"'../etc' {LOGIN}"),
     "a user of the system": ("root\n", 2, "root is a user of the system; choose another login"),
@@ -242,7 +242,7 @@ def test_several_slips_come_at_once(run: Run, tmp_path: Path) -> None:
     ended = run("cohort", "plan", "--course", path)
     lines = ended.err.splitlines()
     assert lines[0] == "error: 2 faults in the roster:"
-    assert lines[1] == f"  {tmp_path}/roster.csv:2: 'Ada' {LOGIN}"
+    assert lines[1] == f"  {tmp_path}/roster.csv:2: 'Ada' {LOGIN}; ada?"
     assert lines[2].endswith(
         "roster.csv:4: ada is twice; first on line 3. Next: mend these lines of the roster"
     )

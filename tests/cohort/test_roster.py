@@ -92,3 +92,34 @@ def test_bare_logins_are_checked_alike() -> None:
     """course.yaml's students go the same way."""
     with pytest.raises(InvalidInputError, match="ada is twice"):
         students_of(["ada", "ada"], "course.yaml")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"sep=;\r\nlogin;name\r\nada;Ada L.\r\n",
+        "login\tname\r\nada\tAda L.\r\n".encode("utf-16"),
+        b"login,name,,\nada,Ada L.,,\n,,,\n",
+    ],
+    ids=["separator", "unicode text", "empty columns"],
+)
+def test_what_spreadsheets_write_is_read(tmp_path: Path, data: bytes) -> None:
+    """Lists come from Excel, in whichever way it was set up."""
+    (tmp_path / "r.csv").write_bytes(data)
+    assert [(s.login, s.name) for s in read_roster(tmp_path / "r.csv")] == [("ada", "Ada L.")]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'login,name\nada,"Ada\nemmy,Emmy\n', r"quotation mark is not closed .*r\.csv:2\)"),
+        (b"login;name\nmueller;M\xfcller\n", r"not UTF-8 .*r\.csv:2\).*CSV UTF-8"),
+        (b"PK\x03\x04\xff\xff", r"a workbook, not CSV .*CSV UTF-8"),
+        (b"login\nAda.L@uni.it\n", r"cannot be a login.*; ada_l\?"),
+    ],
+)
+def test_what_it_writes_wrongly_is_told_with_the_way_out(tmp_path: Path, data: bytes, said: str) -> None:
+    """A quotation mark that swallowed the rest of the list would cost everybody in it their machine."""
+    (tmp_path / "r.csv").write_bytes(data)
+    with pytest.raises(InvalidInputError, match=said):
+        read_roster(tmp_path / "r.csv")

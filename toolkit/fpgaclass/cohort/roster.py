@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import csv
 import io
 import re
@@ -91,11 +92,12 @@ def read_roster(path: Path | str) -> tuple[Student, ...]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as trouble:
-        step = "save it as UTF-8, and name it in cohort.roster"
-        what = f"the roster cannot be read: {trouble}"
+        data = path.read_bytes()
+    except OSError as trouble:
+        what = f"the roster cannot be read: {trouble.strerror or trouble}"
+        step = "name a file beside course.yaml in cohort.roster"
         raise InvalidInputError(what, where=str(path), next_step=step) from trouble
+    text = _decoded(data, path)
     read = _from_yaml if path.suffix in (".yaml", ".yml") else _from_csv
     return _checked(read(text, path), path)
 
@@ -142,10 +144,25 @@ def students_of(logins: Sequence[str], where: str, lines: Sequence[int] = ()) ->
     )
 
 
+def _decoded(data: bytes, path: Path) -> str:
+    # What Excel calls Unicode text is UTF-16, and begins with this mark.
+    encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as trouble:
+        book = data.startswith(b"PK")
+        line = 1 + data.count(b"\n", 0, trouble.start)
+        what = "this is a workbook, not CSV" if book else "the letters here are not UTF-8"
+        step = "in Excel: Save as, CSV UTF-8; in LibreOffice: Text CSV, character set UTF-8"
+        raise InvalidInputError(what, where=f"{path}:{line}", next_step=step) from trouble
+
+
 def _from_csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    # Where a comma is in numbers, spreadsheets write semicolons between cells.
+    # Excel's own line of which separator it means says nothing that the header does not.
+    text = re.sub(r"\Asep=.(?=\r?\n)", "#", text)
+    # Where a comma is in numbers, spreadsheets write semicolons between cells; Unicode text has tabs.
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    comma = ";" if ";" in first and "," not in first else ","
+    comma = next((mark for mark in ("\t", ";") if mark in first and "," not in first), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
     header: list[str] | None = None
     line = 0
@@ -162,14 +179,23 @@ def _from_csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         if not any(cells) or cells[0].startswith("#"):
             continue
         if header is None:
+            while not cells[-1]:
+                cells.pop()  # a spreadsheet's empty columns
             header = [cell.lower() for cell in cells]
             unknown = [cell for cell in header if cell not in _COLUMNS]
             if "login" not in header or unknown or len(set(header)) < len(header):
                 what = f"the first line must name the columns, not {', '.join(cells)[:60]!r}"
-                step = f"login, and any of {', '.join(_COLUMNS[1:])}, each once"
+                step = (
+                    f"call the column of user names login, keep any of {', '.join(_COLUMNS[1:])}, "
+                    "each once, and remove the others"
+                )
                 raise InvalidInputError(what, where=f"{path}:{first_line}", next_step=step)
             continue
-        if len(cells) != len(header):
+        while len(cells) > len(header) and not cells[-1]:
+            cells.pop()
+        if any("\n" in cell for cell in cells):
+            yield first_line, {"": "a cell goes over several lines: a quotation mark is not closed"}
+        elif len(cells) != len(header):
             yield first_line, {"": f"{len(cells)} cells where the header has {len(header)}"}
         else:
             yield first_line, dict(zip(header, cells, strict=True))
@@ -229,13 +255,19 @@ def _checked(entries: Iterable[tuple[int, Mapping[str, str]]], path: Path) -> tu
     return tuple(students.values())
 
 
+def _meant(login: str) -> str:
+    """Return what may have been meant: spreadsheets write capitals, and lists often have addresses."""
+    found = login.partition("@")[0].lower().replace(".", "_")
+    return f"; {found}?" if _LOGIN.fullmatch(found) else ""
+
+
 def _faults(entry: Mapping[str, str], before: Student | None) -> Iterator[str]:
     if "" in entry:
         yield entry[""]
         return
     login = entry.get("login", "")
     if not _LOGIN.fullmatch(login):
-        yield f"{login!r} cannot be a login: up to 31 of a-z, 0-9, - and _, a letter first"
+        yield f"{login!r} cannot be a login: up to 31 of a-z, 0-9, - and _, a letter first{_meant(login)}"
     elif login in _SYSTEM:
         yield f"{login} is a user of the system; choose another login"
     elif before is not None:
