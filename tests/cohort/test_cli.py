@@ -147,7 +147,7 @@ def test_from_nothing_to_a_turn_on_a_card_on_this_machine(run: Run, tmp_path: Pa
     public = key.with_suffix(".pub").read_text().strip()
     (tmp_path / "roster.csv").write_text(f"login,public_key\nada,{public}\n")
     path = tmp_path / "cohort.yaml"
-    path.write_text(f"name: cli-{os.getpid()}\nhours: 1\nroster: roster.csv\ncards: {{count: 1}}\n")
+    path.write_text(f"name: cli-{os.getpid()}\nhours: 4\nroster: roster.csv\ncards: {{count: 1}}\n")
     here = ("--course", path)
     try:
         assert run("cohort", "apply", *here).code == 0, "it costs nothing, so that nobody is asked"

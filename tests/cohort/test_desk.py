@@ -170,8 +170,8 @@ def test_the_desk_of_a_notebook_is_the_desk_beside_the_state(hub: Hub) -> None:
     assert far.seat() == near.seat()
     assert far.timezone == near.timezone == "Europe/Rome"
     assert far.next() is None
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
-    lease = far.book(2, at=tomorrow)
+    later = (datetime.now(UTC) + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    lease = far.book(2, at=later)
     assert lease == near.next() == far.next()
     assert near.bookings() == far.bookings() == (lease,)
     with pytest.raises(LeaseError, match=r"lise has 1 booking already.*Next: use or release") as told:

@@ -19,7 +19,7 @@ from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRef
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Capabilities, Found, Marker, scrub
 from fpgaclass.cohort.state import State
-from fpgaclass.cohort.tables import cohorts
+from fpgaclass.cohort.tables import cohorts, resources
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
 from fpgaclass.cohort.writer import Writer
 
@@ -306,11 +306,11 @@ def test_an_expired_cohort_is_swept_and_not_applied(
 def test_an_end_cannot_be_moved_and_is_told(course: Path, provider: MemoryProvider) -> None:
     """Machines carry their end from their first moment: who only raises the hours must not rely on it."""
     first = verbs.apply(course, provider=provider)
-    assert first.note == ""
+    assert first.notes == ()
     course.write_text(course.read_text().replace("hours: 40", "hours: 60"))
     second = verbs.apply(course, provider=provider)
     assert second.ends == first.ends
-    assert "made for 40" in second.note
+    assert "made for 40" in " ".join(second.notes)
 
 
 def test_too_dear_is_refused_before_any_call(
@@ -429,3 +429,66 @@ def test_kinds_all_have_a_place_in_making_and_removing() -> None:
     from fpgaclass.cohort.teardown import _STAGE
 
     assert set(WAVES) == set(_STAGE) == set(get_args(Kind))
+
+
+def _turned(hours: float) -> None:
+    """Let the cohort have begun so many hours ago."""
+    with State().engine.begin() as connection:
+        begun = now() - timedelta(hours=hours)
+        connection.execute(cohorts.update().values(created=begun, expires=begun + timedelta(hours=40)))
+        connection.execute(resources.update().values(created=begun))
+
+
+def test_card_nodes_whose_hours_are_over_are_not_made_anew(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """They are the dear part, and would be dead on arrival; yet the seats go on, and students still join."""
+    verbs.apply(course, provider=provider)
+    assert costs.cost("spring27", card_hours=10).until_end == verbs.plan(course).cost
+    _turned(11)
+    for thing in [t for t in cloud.things.values() if t.marker.key.startswith("card/")]:
+        del cloud.things[thing.id]
+    assert verbs.status(course, provider=provider).missing == ()
+    so_far = costs.cost("spring27", card_hours=10)
+    shared = 2 * 10 * verbs.plan(course)["card/0"].offers[0].hourly
+    assert dict(so_far.by_student)[""] == pytest.approx(shared, abs=0.01), "ten hours each, and not eleven"
+    assert so_far.until_end == pytest.approx(verbs.plan(course).cost, abs=0.02)
+    course.write_text(course.read_text().replace("lise]", "lise, max]"))
+    done = verbs.apply(course, provider=provider)
+    assert {key.partition("/")[0] for key in done.made} == {"seat", "volume", "address"}
+    assert "card/0, card/1: the hours are over" in " ".join(done.notes)
+    assert not done.failed
+
+
+def test_a_card_made_late_ends_with_its_hours_whatever_the_file_says_since(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """A changed ``hours`` does not move the beginning: a node made anew after it must not be over at once."""
+    verbs.apply(course, provider=provider)
+    end = next(t for t in cloud.things.values() if t.marker.key == "card/0").marker.expires
+    for thing in [t for t in cloud.things.values() if t.marker.key == "card/0"]:
+        del cloud.things[thing.id]
+    course.write_text(course.read_text().replace("hours: 40", "hours: 60"))
+    verbs.apply(course, provider=provider)
+    assert next(t for t in cloud.things.values() if t.marker.key == "card/0").marker.expires == end
+
+
+def test_another_size_in_the_file_is_told(course: Path, provider: MemoryProvider) -> None:
+    """Machines keep their size: who only edits the file must not believe in a larger one."""
+    verbs.apply(course, provider=provider)
+    course.write_text(course.read_text().replace("m5.large, alternatives: [m6i.large]", "m5.xlarge"))
+    notes = " ".join(verbs.apply(course, provider=provider).notes)
+    assert "seat/ada, seat/emmy, seat/lise: made as m5.large, which the plan no longer has" in notes
+
+
+def test_a_machine_that_went_at_once_is_not_called_ready(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Within the time that a cloud needs to list what is new, an apply waits instead of believing."""
+    verbs.apply(course, provider=provider)
+    provider.capabilities = replace(provider.capabilities, grace_s=1.0)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    del cloud.things[victim.id]
+    done = verbs.apply(course, provider=provider)
+    assert not done.failed
+    assert "seat/ada" in {thing.marker.key for thing in cloud.things.values()}

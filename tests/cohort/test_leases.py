@@ -289,3 +289,25 @@ def test_a_term_is_fair(tmp_path: Path, class_: int, weeks: int) -> None:
     assert min(served) > 0, "everybody came to a card"
     assert jain >= 0.95, served
     assert sum(served) > 0.8 * 3 * slots, "and the cards were busy"
+
+
+def test_nobody_books_a_card_that_will_be_gone(tmp_path: Path, clock: Clock) -> None:
+    """The nodes end by themselves: a booking after that would be a promise that nobody keeps."""
+    from fpgaclass.cohort.tables import cohorts
+
+    book = LeaseBook(
+        "c", url=f"sqlite:///{tmp_path / 'l.sqlite'}", clock=clock, card_hours=3, timezone="Europe/Rome"
+    )
+    book.ensure_cards(["card/0"])
+    row = {"name": "c", "provider": "aws", "digest": "", "phase": "ready", "currency": "USD"}
+    with book.engine.begin() as connection:
+        connection.execute(cohorts.insert().values(**row, created=START, expires=START + timedelta(hours=40)))
+    with pytest.raises(LeaseError, match="the cards go at 2027-03-01 13:00 CET"):
+        book.book("ada", at=START + timedelta(hours=3))
+    last = _lease(book.book("ada", at=START + timedelta(hours=2, minutes=30)))
+    assert last.ends == START + timedelta(hours=3)
+    for student in ("b", "c", "d", "e", "f"):
+        _lease(book.book(student))
+    assert isinstance(book.book("late"), Waiting), "the sixth half hour was the last"
+    with pytest.raises(LeaseError, match="no card is free at 2027-03-01 10:00 CET"):
+        book.book("g", at=START)

@@ -124,7 +124,9 @@ def configure(
 @app.command()
 def cost(course: CoursePath = None, as_json: Json = False) -> None:
     """Tell what the cohort has cost, and will have cost at its end (estimates)."""
-    found = cohort.cost(cohort.load_spec(find_course(course)).spec.name)
+    ensure_packages("state")
+    spec = cohort.load_spec(find_course(course)).spec
+    found = cohort.cost(spec.name, card_hours=spec.cards.hours)
     show(cohort.cost_table(found), found if as_json else None)
 
 

@@ -45,7 +45,7 @@ class Applied:
         strays: keys that carry the cohort's tags and are in no plan, such as a student's who left.
         rows: everything, as it is now.
         ends: when all of it goes, UTC.
-        note: what the file asks for and an apply cannot do any more; mostly empty.
+        notes: what the file asks for and an apply does not do any more; mostly none.
     """
 
     made: tuple[str, ...]
@@ -55,4 +55,4 @@ class Applied:
     strays: tuple[str, ...]
     rows: tuple[Row, ...]
     ends: datetime
-    note: str = ""
+    notes: tuple[str, ...] = ()

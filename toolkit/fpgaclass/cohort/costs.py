@@ -29,8 +29,13 @@ class Cost:
     by_student: tuple[tuple[str, float], ...]
 
 
-def cost(name: str, *, url: str | None = None) -> Cost:
+def cost(name: str, *, card_hours: float | None = None, url: str | None = None) -> Cost:
     """Return what a cohort has cost (estimate).
+
+    Args:
+        name: of the cohort.
+        card_hours: how long its card nodes live; None is as long as the cohort.
+        url: the state's database.
 
     Raises:
         CohortError: this state does not know the cohort.
@@ -42,14 +47,18 @@ def cost(name: str, *, url: str | None = None) -> Cost:
         step = f"fpgaclass cohort apply; this state knows {known}"
         raise CohortError(f"no cohort is called {name}", where=shown(state.engine), next_step=step)
     so_far: dict[str, float] = {}
-    an_hour = 0.0
+    an_hour = left = 0.0
     for row in state.rows(name):
-        hours = _hours(row.created, row.ended or now())
+        own = card_hours if row.key.startswith("card/") else None
+        end = cohort.end_of(own)
+        # What outlives the cohort costs on until somebody has seen that it is gone.
+        over = own is not None and end <= now()
+        hours = _hours(row.created, row.ended or (end if over else now()))
         so_far[row.student] = so_far.get(row.student, 0.0) + row.spent + hours * row.hourly
-        if row.created and not row.ended:
+        if row.created and not row.ended and not over:
             an_hour += row.hourly
+            left += row.hourly * _hours(now(), end)
     total = sum(so_far.values())
-    left = _hours(now(), max(now(), cohort.expires)) * an_hour
     shares = tuple(sorted((login, round(value, 2)) for login, value in so_far.items()))
     return Cost(name, cohort.currency, round(total, 2), round(an_hour, 4), round(total + left, 2), shares)
 

@@ -21,7 +21,7 @@ from fpgaclass.cohort.errors import (
 from fpgaclass.cohort.known import Known
 from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.cohort.port import Found, Provider, SpentTokenError
-from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, Row, State
+from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, CohortRow, Row, State
 from fpgaclass.cohort.writer import Writer
 
 _TRIES = 4
@@ -35,7 +35,7 @@ class Apply:
 
     Args:
         provider, state, writer, plan: with what, whose lock, and what is wanted.
-        expires: the cohort's end.
+        cohort: when it began and ends.
         listener: is told of every step, from several threads.
         prune: remove strays instead of only naming them.
         timeout_s: how long to wait for machines to be ready.
@@ -47,16 +47,16 @@ class Apply:
         state: State,
         writer: Writer,
         plan: Plan,
-        expires: datetime,
+        cohort: CohortRow,
         *,
         listener: Listener | None = None,
         prune: bool = False,
         timeout_s: float = 1800.0,
     ) -> None:
         self._provider, self._state, self._plan = provider, state, plan
-        self._prune, self._timeout, self._expires = prune, timeout_s, expires
+        self._prune, self._timeout, self._expires = prune, timeout_s, cohort.expires
         self._able = provider.capabilities
-        self._known = Known(state, writer, plan, expires, listener or ignore)
+        self._known = Known(state, writer, plan, cohort, listener or ignore)
         self._made: list[str] = []
         self._adopted: list[str] = []
         self._removed: list[str] = []
@@ -103,6 +103,8 @@ class Apply:
                 surplus += self._take(row, live)
             elif row.state in (CREATED, READY) and not _within(row.created, self._able.grace_s):
                 self._known.again(row, "gone from the cloud; it is made anew")
+            elif row.state == READY and row.kind == "machine":
+                self._known.set(row.key, state=CREATED)  # too new to tell: it is waited for
             elif row.state == DELETED:
                 self._known.again(row, "")
             elif row.state == FAILED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from fpgaclass.cohort.applied import Event, Listener
@@ -12,7 +11,7 @@ from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import ProviderError
 from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.cohort.port import Found, Marker, Order
-from fpgaclass.cohort.state import CREATED, FAILED, INTENT, PLANNED, READY, Row, State
+from fpgaclass.cohort.state import CREATED, FAILED, INTENT, PLANNED, READY, CohortRow, Row, State
 from fpgaclass.cohort.writer import Writer
 
 
@@ -22,12 +21,12 @@ class Known(Mapping[str, Row]):
     Args:
         state, writer: where every change goes first, and under whose lock.
         plan: what is wanted.
-        expires: the cohort's end.
+        cohort: when it began and ends.
         tell: is told of every change, from several threads.
     """
 
-    def __init__(self, state: State, writer: Writer, plan: Plan, expires: datetime, tell: Listener) -> None:
-        self._state, self._writer, self._plan, self._expires, self._tell = state, writer, plan, expires, tell
+    def __init__(self, state: State, writer: Writer, plan: Plan, cohort: CohortRow, tell: Listener) -> None:
+        self._state, self._writer, self._plan, self._cohort, self._tell = state, writer, plan, cohort, tell
         self._rows = {row.key: row for row in state.rows(plan.cohort)}
 
     def __getitem__(self, key: str) -> Row:
@@ -78,9 +77,9 @@ class Known(Mapping[str, Row]):
     def order(self, resource: Resource) -> Order:
         """Return what the provider is to make now."""
         row = self[resource.key]
-        hours = timedelta(hours=resource.hours)
-        start = self._expires - timedelta(hours=self._plan.hours)
-        marker = Marker(row.cohort, row.key, row.generation, min(self._expires, start + hours))
+        # The file's hours may have changed since; who lives as long as the cohort goes with it.
+        hours = resource.hours if resource.hours < self._plan.hours else None
+        marker = Marker(row.cohort, row.key, row.generation, self._cohort.end_of(hours))
         made = {key: other.identity for key, other in self._rows.items() if other.identity}
         offer = resource.offers[min(row.offer, len(resource.offers) - 1)]
         return Order(resource, offer, marker, made)

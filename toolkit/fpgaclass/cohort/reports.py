@@ -43,8 +43,7 @@ def applied_table(done: Applied, timezone: str) -> RenderableType:
     lines: list[RenderableType] = [table, Text("")]
     lines.append(Text(f"{did}; now {counted([row.state for row in done.rows])}"))
     lines.append(Text(f"everything ends {_when(done.ends, timezone)} {timezone}"))
-    if done.note:
-        lines.append(Text(f"note: {done.note}", style="yellow"))
+    lines += [Text(f"note: {note}", style="yellow") for note in done.notes]
     for failure in done.failed:
         lines.append(Text(f"failed  {failure.key} ({failure.kind}): {failure.what}", style="red"))
     for key in done.strays:

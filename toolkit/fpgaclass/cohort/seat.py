@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fpgaclass.cohort import verbs
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases import Lease, LeaseBook, Waiting
-from fpgaclass.cohort.leases.ledger import ACTIVE
+from fpgaclass.cohort.leases.entries import ACTIVE
 from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
 from fpgaclass.cohort.state import READY, State
 
@@ -125,6 +125,6 @@ def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
 
 def _leases(file: CohortFile, url: str | None) -> LeaseBook:
     spec = file.spec
-    book = LeaseBook(spec.name, spec.leases, url=url)
+    book = LeaseBook(spec.name, spec.leases, url=url, card_hours=spec.cards.hours, timezone=file.timezone)
     book.ensure_cards(card_names(spec))
     return book

@@ -275,6 +275,11 @@ def _lines_of_students(text: str) -> tuple[int, ...]:
     return tuple(entry.start_mark.line + 1 for entry in entries)
 
 
+def own_hours(spec: CohortSpec, key: str) -> float | None:
+    """Return how long a thing of a cohort lives, by its key; None is as long as the cohort."""
+    return spec.cards.hours if key.startswith("card/") else None
+
+
 def card_names(spec: CohortSpec) -> list[str]:
     """Return the names of a cohort's cards: of its nodes' keys, with ``.1`` for the second card of a node."""
     nodes = [f"card/{number}" for number in range(spec.cards.count)]

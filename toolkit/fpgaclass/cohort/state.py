@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fpgaclass.cohort.database import aware, now, open_database, shown
@@ -62,6 +62,10 @@ class CohortRow:
     currency: str
     created: datetime
     expires: datetime
+
+    def end_of(self, hours: float | None) -> datetime:
+        """Return when something goes that lives so many hours from the beginning; None is to the end."""
+        return self.expires if hours is None else min(self.expires, self.created + timedelta(hours=hours))
 
 
 class State:

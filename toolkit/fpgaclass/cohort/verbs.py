@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fpgaclass.cohort import keys
 from fpgaclass.cohort.applied import Applied, Listener
 from fpgaclass.cohort.database import now
+from fpgaclass.cohort.differences import differences, without_what_is_over
 from fpgaclass.cohort.engine import Apply
 from fpgaclass.cohort.errors import CohortError, PlanRefusedError
 from fpgaclass.cohort.leases.book import LeaseBook
@@ -19,7 +20,7 @@ from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
 from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.roster import Student, public_key, read_roster, students_of
-from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
+from fpgaclass.cohort.spec import CohortFile, card_names, load_spec, own_hours
 from fpgaclass.cohort.state import DELETED, READY, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.timer import remove_timer
@@ -142,17 +143,21 @@ def apply(
         if bad:
             what = "; ".join(finding.what for finding in bad)
             raise PlanRefusedError(what, where=cloud.name, next_step=bad[0].next_step or None)
+        over: tuple[str, ...] = ()
+        if known and known.phase != "destroyed":
+            wanted, over = without_what_is_over(wanted, known, file.spec)
         row = state.adopt(writer, wanted, now() + timedelta(hours=wanted.hours))
-        run = Apply(
-            cloud, state, writer, wanted, row.expires, listener=listener, prune=prune, timeout_s=timeout_s
-        )
+        run = Apply(cloud, state, writer, wanted, row, listener=listener, prune=prune, timeout_s=timeout_s)
         done = run.run()
         if not done.failed:
             state.phase(writer, "ready")
-        book = LeaseBook(wanted.cohort, file.spec.leases, engine=state.engine)
+        book = LeaseBook(
+            wanted.cohort, file.spec.leases, engine=state.engine, card_hours=file.spec.cards.hours
+        )
         book.ensure_cards(card_names(file.spec))
         book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
-    return replace(done, note=_other_end(row, wanted.hours))
+    ended = [f"{', '.join(over)}: the hours are over, so that it is not made anew"] if over else []
+    return replace(done, notes=tuple(ended + differences(row, wanted, done.rows)))
 
 
 def status(path: Path | str, *, url: str | None = None, provider: Provider | None = None) -> Status:
@@ -163,13 +168,16 @@ def status(path: Path | str, *, url: str | None = None, provider: Provider | Non
     """
     file = load_spec(path)
     state, cloud, name = State(url), provider or connect(file.spec), file.spec.name
-    rows, found = state.rows(name), cloud.inventory(name)
+    cohort, rows, found = state.cohort(name), state.rows(name), cloud.inventory(name)
     there = {thing.marker.key for thing in found if thing.status != "leaving"}
-    should = {row.key for row in rows if row.state in ("created", "ready")}
+    should = {
+        row.key
+        for row in rows
+        if row.state in ("created", "ready")
+        and not (cohort and cohort.end_of(own_hours(file.spec, row.key)) <= now() < cohort.expires)
+    }
     known = {row.key for row in rows}
-    return Status(
-        state.cohort(name), rows, found, tuple(sorted(should - there)), tuple(sorted(there - known))
-    )
+    return Status(cohort, rows, found, tuple(sorted(should - there)), tuple(sorted(there - known)))
 
 
 def images(path: Path | str, *, provider: AwsProvider | None = None) -> tuple[CardImage, ...]:
@@ -248,14 +256,6 @@ def _public_key(file: CohortFile) -> str:
     except ValueError as fault:
         what, step = f"cohort.public_key is {fault}", "name the .pub file, which ends in .pub"
     raise InvalidInputError(what, where=str(path), next_step=f"{step}, or leave the key out: a pair is made")
-
-
-def _other_end(row: CohortRow, hours: float) -> str:
-    """Say so where the file's hours have changed: every machine was made with its end, and goes by it."""
-    if abs((row.created + timedelta(hours=hours) - row.expires).total_seconds()) < 60:
-        return ""
-    had = (row.expires - row.created).total_seconds() / 3600
-    return f"hours: {hours:g} counts for a cohort made anew; this one was made for {had:g}"
 
 
 def _as_found(row: Row) -> Found:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fpgaclass.cohort.desk.local import LocalDesk
 from fpgaclass.cohort.desk.remote import URL_VARIABLE
-from fpgaclass.cohort.leases.ledger import BOOKED
+from fpgaclass.cohort.leases.entries import BOOKED
 from fpgaclass.cohort.spec import load_spec
 from fpgaclass.core import FpgaClassError
 

@@ -11,7 +11,7 @@ from fpgaclass.cohort.desk.wire import DeskView
 from fpgaclass.cohort.errors import CohortError, LeaseError
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory
 from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
-from fpgaclass.cohort.leases.ledger import ACTIVE
+from fpgaclass.cohort.leases.entries import ACTIVE
 from fpgaclass.cohort.seat import SeatView, open_leases, seats
 from fpgaclass.cohort.spec import load_spec
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory
 from fpgaclass.cohort.leases import Lease
-from fpgaclass.cohort.leases.ledger import ACTIVE
+from fpgaclass.cohort.leases.entries import ACTIVE
 from fpgaclass.cohort.seat import open_leases
 from fpgaclass.cohort.spec import load_spec
 

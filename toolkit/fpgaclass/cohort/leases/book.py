@@ -7,17 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fpgaclass.cohort.errors import LeaseError
-from fpgaclass.cohort.leases.ledger import (
-    ACTIVE,
-    BLOCK,
-    CANCELLED,
-    DONE,
-    OPEN,
-    Card,
-    Lease,
-    Ledger,
-    Waiting,
-)
+from fpgaclass.cohort.leases.entries import ACTIVE, BLOCK, CANCELLED, DONE, OPEN, Card, Lease, Waiting
+from fpgaclass.cohort.leases.ledger import Ledger
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,6 +25,8 @@ class LeaseBook(Ledger):
         rules: quotas, lengths, horizon.
         url: the database; None is the default one, which the state uses too.
         clock: tells the time, UTC; for tests and simulations.
+        card_hours: how long the cards' nodes live; None is as long as the cohort.
+        timezone: of the times in messages.
 
     Every call first lets time do its work: bookings that nobody came to are freed, those that ended are
     counted, and what is free goes to those who wait.
@@ -133,7 +126,7 @@ class LeaseBook(Ledger):
         with self._turn() as connection:
             row = self._open_lease(connection, identity, student)
             if not row.first <= self._slot(self._clock()) < row.first + row.slots:
-                begins = f"{self._time(row.first):%Y-%m-%d %H:%M} UTC"
+                begins = self._said(self._time(row.first))
                 raise LeaseError(f"the booking begins at {begins}", next_step="come back then")
             connection.execute(leases.update().where(leases.c.identity == identity).values(state=ACTIVE))
             return self._lease(self._row(connection, identity))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fpgaclass.cohort.errors import LeaseError, ProviderError
 from fpgaclass.cohort.leases.book import LeaseBook
-from fpgaclass.cohort.leases.ledger import Lease
+from fpgaclass.cohort.leases.entries import Lease
 
 
 @dataclass(frozen=True)

@@ -5,61 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from fpgaclass.cohort.database import open_database
+from fpgaclass.cohort.database import aware, open_database
 from fpgaclass.cohort.errors import LeaseError
+from fpgaclass.cohort.leases.entries import BLOCK, BOOKED, CANCELLED, DONE, NO_SHOW, OPEN, Lease, Waiting
 from fpgaclass.cohort.spec import LeaseRules
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-BOOKED, ACTIVE, DONE, NO_SHOW, CANCELLED, BLOCK = "booked", "active", "done", "no-show", "cancelled", "block"
-OPEN = (BOOKED, ACTIVE)
-
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A student's time on a card.
-
-    Attributes:
-        identity: names it in ``release``.
-        student, card: whose, and which.
-        begins, ends: UTC.
-        state: booked, active, done, no-show, cancelled, or block (an instructor's).
-    """
-
-    identity: str
-    student: str
-    card: str
-    begins: datetime
-    ends: datetime
-    state: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Card:
-    """A card that can be booked; ``note`` says why it is out of use, if it is not healthy."""
-
-    name: str
-    healthy: bool
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A place on the waiting list: 1 is the next; who was served least comes first."""
-
-    student: str
-    place: int
-    slots: int
 
 
 class Ledger:
@@ -73,12 +33,15 @@ class Ledger:
         url: str | None = None,
         engine: Engine | None = None,
         clock: Callable[[], datetime] = _utc_now,
+        card_hours: float | None = None,
+        timezone: str = "UTC",
     ) -> None:
         from sqlalchemy.exc import IntegrityError
 
         from fpgaclass.cohort.tables import books
 
         self.cohort, self.rules, self._clock = cohort, rules or LeaseRules(), clock
+        self._card_hours, self._zone = card_hours, ZoneInfo(timezone)
         self.engine = engine or open_database(url)
         # Another process may make it at the same moment.
         with suppress(IntegrityError), self.engine.begin() as connection:
@@ -172,16 +135,19 @@ class Ledger:
 
     def _book_at(self, connection: Connection, student: str, slots: int, at: datetime) -> Lease:
         first, current = self._slot(at), self._slot(self._clock())
-        if first < current or first + slots > self._horizon():
+        if first < current or first + slots > self._slot(self._ahead()):
             days = self.rules.horizon_days
             raise LeaseError(f"one may book from now to {days} days ahead", next_step="another time")
+        gone = self._gone(connection)
+        if gone is not None and first + slots > self._slot(gone):
+            raise LeaseError(f"the cards go at {self._said(gone)}", next_step="an earlier time")
         busy = self._busy(connection)
         for card in self._healthy(connection):
             wanted = range(first, first + slots + self.rules.gap_slots)
             if not any((card, slot) in busy for slot in wanted):
                 made = self._write(connection, student, card, first, slots, BOOKED, "", self.rules.gap_slots)
                 return self._lease(self._row(connection, made))
-        when = f"{self._time(first):%Y-%m-%d %H:%M} UTC"
+        when = self._said(self._time(first))
         step = "another time, or no time: the earliest free one is taken"
         raise LeaseError(f"no card is free at {when}", next_step=step)
 
@@ -194,7 +160,9 @@ class Ledger:
         ahead = self._slot(now + timedelta(hours=self.rules.queue_hours))
         # Of a slot that is more than half over, hardly anything would be left.
         start = self._slot(now + timedelta(minutes=self.rules.slot_minutes / 2))
-        for first in range(start, min(ahead, self._horizon()) - slots + 1):
+        gone = self._gone(connection)
+        last = min(ahead, self._slot(self._ahead()), ahead if gone is None else self._slot(gone))
+        for first in range(start, last - slots + 1):
             for card in healthy:
                 if all((card, slot) not in busy for slot in range(first, first + needed)):
                     return card, first
@@ -294,6 +262,21 @@ class Ledger:
     def _time(self, slot: int) -> datetime:
         return datetime.fromtimestamp(slot * 60 * self.rules.slot_minutes, UTC)
 
-    def _horizon(self) -> int:
-        """Return the first slot that is too far ahead."""
-        return self._slot(self._clock() + timedelta(days=self.rules.horizon_days))
+    def _ahead(self) -> datetime:
+        """Return from when on it is too far ahead."""
+        return self._clock() + timedelta(days=self.rules.horizon_days)
+
+    def _gone(self, connection: Connection) -> datetime | None:
+        """Return when the cards' nodes go, where they are there."""
+        from fpgaclass.cohort.tables import cohorts
+
+        row = connection.execute(cohorts.select().where(cohorts.c.name == self.cohort)).first()
+        if row is None or row.phase == "destroyed":
+            return None
+        begun, ends = aware(row.created), aware(row.expires)
+        if self._card_hours is None or begun is None or ends is None:
+            return ends
+        return min(ends, begun + timedelta(hours=self._card_hours))
+
+    def _said(self, when: datetime) -> str:
+        return f"{when.astimezone(self._zone):%Y-%m-%d %H:%M %Z}"

@@ -48,7 +48,7 @@ def follow_site(
     if between is not None:
         site.ensure_window(spec.name, *between, _nodes(cloud, spec.cards.size, spec.cards.count))
     windows = site.windows(spec.name)
-    book = LeaseBook(spec.name, spec.leases, url=url)
+    book = LeaseBook(spec.name, spec.leases, url=url, card_hours=spec.cards.hours)
     book.ensure_cards(card_names(spec))
     keep_to(book, card_names(spec), windows, now=now())
     return windows
