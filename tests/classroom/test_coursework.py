@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import RefusedError, open_desk
+from fpgaclass.classroom.roster import check_password, load_roster
 from fpgaclass.cli.app import app
 from fpgaclass.core import ClassroomError, UsageError
 from fpgaclass.course import Course
@@ -55,6 +56,13 @@ def test_a_closed_lab_takes_nothing_until_it_is_opened_again(classroom: Classroo
         submit("hedy")
     with pytest.raises(RefusedError, match="Permission denied"):
         open_desk(classroom.layout, "hedy").set_open("tiny101", LAB, "hedy", True)
+
+
+def test_a_forgotten_password_costs_a_line(classroom: Classroom) -> None:
+    """It happens in the first minute of every class, and its instructor has a terminal, not Python."""
+    role, name, word = _class(classroom, "class", "password", "ada").split()
+    assert (role, name) == ("student", "ada")
+    assert check_password(load_roster(classroom.layout), "ada", word)
 
 
 def test_marks_follow_a_deadline_that_moves(classroom: Classroom, submit: Submit) -> None:

@@ -14,6 +14,7 @@ MARKS = (
     Mark("ada", "01_a", "graded", 2.5, 3, 0.5, datetime(2026, 1, 2, tzinfo=UTC)),
     Mark("ada", "02_b", "needs a person", 4, 8),
     Mark("emmy", "01_a", "missing", None, 3),
+    Mark("emmy", "02_b", "not graded", None, 8),
 )
 
 
@@ -24,6 +25,7 @@ def test_a_table_has_a_line_for_each_mark() -> None:
         ("ada", "01_a", "2.5"),
         ("ada", "02_b", "4"),
         ("emmy", "01_a", ""),
+        ("emmy", "02_b", ""),
     ]
     assert rows[0]["submitted_utc"] == "2026-01-02T00:00:00+00:00"
 
@@ -36,5 +38,6 @@ def test_moodle_gets_a_line_for_each_student() -> None:
 def test_lti_tells_what_waits_for_a_person() -> None:
     """A platform shows a mark as final only when it is."""
     scores = json.loads(export_marks(MARKS, "lti"))
-    assert [score["gradingProgress"] for score in scores] == ["FullyGraded", "PendingManual", "NotReady"]
+    progress = ["FullyGraded", "PendingManual", "NotReady", "Pending"]
+    assert [score["gradingProgress"] for score in scores] == progress
     assert "scoreGiven" not in scores[2]

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
-from fpgaclass.classroom import Classroom
+from fpgaclass.classroom import Classroom, Settings
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.core import ClassroomError, UsageError
 
@@ -45,9 +46,42 @@ def test_right_wrong_and_missing(classroom: Classroom, submit: Submit) -> None:
     ]
     assert report.marks[0].max_score == 3
     assert json.loads(json.dumps(report.as_dict()))["marks"][1]["score"] == 2
+
+
+def test_the_table_fits_a_terminal(classroom: Classroom, submit: Submit) -> None:
+    """A note of thirty words in a column makes a table of thirty lines; times are the course's own."""
+    submit("ada", name="my answer.ipynb")
+    submit("emmy", when=datetime(2100, 1, 1, 23, 30, tzinfo=UTC))
+    report = classroom.grade(LAB)
     page = StringIO()
-    Console(width=120, file=page).print(report.table())
-    assert "emmy" in page.getvalue()
+    Console(width=80, file=page).print(report.table(ZoneInfo("Europe/Rome")))
+    lines = page.getvalue().splitlines()
+    assert len(lines) == len(classroom.students) + 5
+    assert "02 Jan 00:30" in next(line for line in lines if "emmy" in line)
+    assert "-1.5" in next(line for line in lines if "emmy" in line)
+    (word,) = report.words()
+    assert word.startswith("ada: 01_square.ipynb is missing; there is my answer.ipynb")
+
+
+def test_who_handed_in_what_cannot_be_graded_is_not_missing(classroom: Classroom, submit: Submit) -> None:
+    """A table of marks that calls them missing accuses them of what they did not do."""
+    submit("ada", change=lambda _: "")
+    assert classroom.grade(LAB).marks[0].status == "failed"
+    assert [mark.status for mark in classroom.marks(LAB)[:2]] == ["not graded", "missing"]
+
+
+def test_a_cell_without_end_is_told(classroom: Classroom, submit: Submit) -> None:
+    """Half of a mark, and no word why, is what an instructor is asked about."""
+    submit("ada", "def square(x):\n    return x * x\nwhile True:\n    pass")
+    mark = classroom.grade(LAB, "ada", settings=Settings(cell_seconds=1)).marks[0]
+    assert "1 cell was stopped after 1 s" in mark.note
+
+
+def test_a_notebook_of_too_many_outputs_is_to_be_cleared(classroom: Classroom, submit: Submit) -> None:
+    """Saving it once more would not make it smaller."""
+    submit("ada", change=lambda text: text + " " * 50_000_000)
+    note = classroom.grade(LAB, "ada").marks[0].note
+    assert "is too large (it has 50.0 MB, and 50 are allowed): ask ada to clear its outputs" in note
 
 
 def test_broken_submissions_are_named_and_the_rest_is_graded(classroom: Classroom, submit: Submit) -> None:

@@ -71,9 +71,12 @@ def test_lateness_never_costs_more_than_the_mark() -> None:
         (("Europe/Rome", "Rome"), "a time zone such as Europe/Rome"),
         (("[teacher]", "[]"), "instructors: .*at least 1"),
         (("[ada]", "[ada, teacher]"), "nobody is student and instructor at once: teacher"),
-        (("[ada]", "[Ada L]"), r"students\.0"),
-        (("01_tiny", "tiny"), r"labs\.0\.name"),
-        (("2027-07-01 12:00:00", "soon"), r"labs\.0\.deadline"),
+        (("[ada]", "[ada, emmy, ada]"), r"students: everybody once; twice here: ada \("),
+        (("[ada]", "[Ada L]"), r"students\.0: small letters, digits, - and _, a letter first, not 'Ada L'"),
+        (("[ada]", "ada"), r"students: a list, such as \[ada, emmy\], not 'ada'"),
+        (("[ada]", "[123]"), r"students\.0: text; put it in quotes, not 123"),
+        (("01_tiny", "tiny"), r"labs\.0\.name: two digits, _ and small letters.*not 'tiny'"),
+        (("2027-07-01 12:00:00", "soon"), r"labs\.0\.deadline: a day and a time, such as .*not 'soon'"),
         (("[ada]", "[ada"), r"this is not YAML: .*course\.yaml:\d"),
         (("title: A tiny course\n", ""), "title: this key is missing"),
     ],
@@ -84,6 +87,13 @@ def test_a_wrong_course_is_refused_with_the_reason(
     """An instructor mends course.yaml from the message alone."""
     with pytest.raises(CourseError, match=message):
         Course.load(make_course(change)).lab("01_tiny")
+
+
+def test_a_lab_whose_folder_is_not_there(make_course: Make) -> None:
+    """The name in course.yaml and the folder's must be the same, and either may have the slip."""
+    course = Course.load(make_course(("01_tiny", "01_tinny")))
+    with pytest.raises(CourseError, match=r"no such lab .*01_tinny.*mend the name in course\.yaml"):
+        course.lab("01_tinny")
 
 
 def test_a_lab_twice_is_refused(make_course: Make) -> None:

@@ -104,7 +104,7 @@ def test_a_task_without_a_check_or_a_wrong_answer_is_refused(make_lab: Make) -> 
 
 def test_a_lab_that_is_not_there(tmp_path: Path) -> None:
     """A typing slip in a path is the most usual of all."""
-    with pytest.raises(CourseError, match="cannot be read"):
+    with pytest.raises(CourseError, match="there is no such lab"):
         Lab.load(tmp_path)
 
 

@@ -200,8 +200,11 @@ class Classroom(Coursework):
         return tuple(labs), {lab: len(names) for lab, names in by.items()}
 
     def reset_password(self, user: str) -> Login:
-        """Give a user a new password."""
-        return reset_password(self.layout, user)
+        """Give a user a new password; the old one ends at once, and who is logged in stays so."""
+        if not self.layout.state.is_dir():
+            return reset_password(self.layout, user)  # says that nobody has one
+        with locked(self.layout.state / LOCK, "bringing this class up"):
+            return reset_password(self.layout, user)
 
     def _ensure_roster(self) -> tuple[Login, ...]:
         return ensure_roster(self.layout, self.course.students, self.course.instructors)
@@ -212,7 +215,8 @@ class Classroom(Coursework):
             say(f"  {names}: with their accounts of {self.course.login.name}")
             return
         for login in logins:
-            word = login.password or "(handed out; Classroom.reset_password makes a new one)"
+            anew = command("class", "password", login.name)
+            word = login.password or f"(handed out; {anew} makes a new one)"
             say(f"  {login.role:<10}  {login.name:<12}  {word}")
         say(f"Passwords are in {self.layout.logins}; delete that file when you have handed them out.")
 

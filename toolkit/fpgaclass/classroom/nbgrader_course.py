@@ -36,7 +36,8 @@ class Mark:
         student: the login name.
         lab: the lab's name.
         status: ``"graded"``, ``"needs a person"`` (an answer or a plot waits to be marked), ``"failed"`` (the
-            submission could not be graded; ``note`` says why) or ``"missing"`` (nothing was submitted).
+            submission could not be graded; ``note`` says why), ``"not graded"`` (it was collected, and has no
+            mark) or ``"missing"`` (nothing was collected).
         score: points after the penalty for lateness; None when there are none.
         max_score: points to be had.
         penalty: points taken off for lateness.
@@ -141,7 +142,8 @@ def read_marks(layout: Layout, labs: Sequence[str], students: Sequence[str]) -> 
         for student in students:
             one = found.get(student)
             if one is None:
-                marks.append(Mark(student, lab, "missing", None, most))
+                there = (layout.course / "submitted" / student / lab).is_dir()
+                marks.append(Mark(student, lab, "not graded" if there else "missing", None, most))
                 continue
             when = one.submitted.replace(tzinfo=UTC) if one.submitted else None
             status = "needs a person" if one.waits else "graded"

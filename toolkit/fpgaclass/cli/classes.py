@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.console import Console
 from fpgaclass import classroom
 from fpgaclass.cli import machine
 from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class
+from fpgaclass.course import Course
 
 
 def up(
@@ -88,15 +90,14 @@ def grade(
         cell_seconds=cell_seconds,
         again=again,
     )
-    report = classroom.grade(
-        find_class(course, state), lab, student, state, settings=settings, collect_first=not no_collect
-    )
+    found = find_class(course, state)
+    report = classroom.grade(found, lab, student, state, settings=settings, collect_first=not no_collect)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
     else:
-        Console().print(report.table())
-        for note in report.notes:
-            print(note)
+        Console().print(report.table(ZoneInfo(Course.load(found).timezone)))
+        for line in report.words():
+            print(line)
     if report.failed:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""The verbs of `fpgaclass class` for one lab: close, reopen, late, similarity, board."""
+"""The verbs of `fpgaclass class`, status aside: password, close, reopen, late, similarity, board."""
 
 from __future__ import annotations
 
@@ -103,6 +103,16 @@ def board(lab: Lab, course: CoursePath = None, state: State = None, as_json: Jso
         Console().print(table)
 
 
+def password(
+    name: Annotated[str, typer.Argument(help="The login name.")],
+    course: CoursePath = None,
+    state: State = None,
+) -> None:
+    """Give somebody a new password, and print it; the class may be up."""
+    login = _class(course, state).reset_password(name)
+    print(f"{login.role}  {login.name}  {login.password}")
+
+
 def _class(course: Path | None, state: Path | None) -> Any:
     return Classroom(Course.load(find_class(course, state)), state)
 
@@ -112,4 +122,4 @@ def _print_changed(changed: tuple[str, ...]) -> None:
         print(f"the penalty for lateness changed for: {', '.join(changed)}")
 
 
-VERBS = (close, reopen, late, similarity, board)
+VERBS = (password, close, reopen, late, similarity, board)

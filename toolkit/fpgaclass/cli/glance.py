@@ -41,6 +41,7 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
         return
     console = Console()
     for lab in glance.labs:
+        console.print(_heading(glance, lab), style="bold", soft_wrap=True)
         console.print(_table(glance, lab))
         if lab.stuck:
             console.print(f"stuck: {', '.join(lab.stuck)}", style="bold red")
@@ -48,7 +49,7 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
             best = ", ".join(f"{place.student} {place.value:.4g}" for place in board.places[:3])
             console.print(f"{board.figure}, the {board.best} wins: {best} {board.unit}".rstrip())
     _print_cards(console, glance)
-    console.print("As the notebooks were last saved: ✓ passes  × fails  ! stuck for ten minutes  · not run")
+    console.print("As last saved: ✓ passes  × fails  ! stuck for ten minutes  · not run")
 
 
 def _print_cards(console: Console, glance: Glance) -> None:
@@ -64,14 +65,17 @@ def _print_cards(console: Console, glance: Glance) -> None:
         console.print(f"the cards cannot be seen: {glance.cards.trouble}")
 
 
-def _table(glance: Glance, lab: LabView) -> Table:
+def _heading(glance: Glance, lab: LabView) -> Text:
     due = lab.due.astimezone(ZoneInfo(glance.timezone)) if lab.due else None
     title = f"{lab.name}: {lab.submitted} of {len(lab.rows)} submitted, {lab.graded} graded"
     title += f", {lab.ungraded} to grade" if lab.ungraded else ""
     title += f", {lab.by_hand} to mark by hand" if lab.by_hand else ""
     title += f", due {due:%a %d %b %H:%M} ({glance.timezone})" if due else ""
-    title += "" if lab.is_open else ", closed"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    return Text(title + ("" if lab.is_open else ", closed"))
+
+
+def _table(glance: Glance, lab: LabView) -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column("student")
     table.add_column(f"{len(lab.checks)} checks")
     for heading in ("passing", "saved", "submitted", "mark"):

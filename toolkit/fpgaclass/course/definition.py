@@ -13,11 +13,10 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from fpgaclass.core import CourseError, UsageError
 from fpgaclass.course.lab import Lab
-from fpgaclass.course.validated import Strict, read_yaml
+from fpgaclass.course.validated import LAB_NAME, PLAIN_NAME, Strict, read_yaml
 
-_PLAIN = r"^[a-z][a-z0-9_-]*$"  # a login name, a folder name and a URL part at once; nbgrader refuses '+'
-Name = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=32)]
-LabName = Annotated[str, StringConstraints(pattern=r"^\d\d_[a-z0-9_]+$", max_length=64)]
+Name = Annotated[str, StringConstraints(pattern=PLAIN_NAME, max_length=31)]
+LabName = Annotated[str, StringConstraints(pattern=LAB_NAME, max_length=64)]
 
 
 def _known_zone(name: str) -> str:
@@ -153,6 +152,14 @@ class Course(Strict):
         if twice:
             raise ValueError(f"each lab once; twice here: {', '.join(twice)}")
         return labs
+
+    @field_validator("students", "instructors")
+    @classmethod
+    def _one_person_once(cls, people: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in people if people.count(name) > 1})
+        if twice:
+            raise ValueError(f"everybody once; twice here: {', '.join(twice)}")
+        return people
 
     @model_validator(mode="after")
     def _one_role_each(self) -> Course:

@@ -55,6 +55,9 @@ def read_percent(path: Path) -> PercentFile:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as missing:
+        step = "write it there, or mend the name in course.yaml"
+        raise CourseError("there is no such lab", where=str(path), next_step=step) from missing
     except (OSError, UnicodeDecodeError) as trouble:
         raise CourseError(f"the lab cannot be read: {trouble}", where=str(path)) from trouble
     header, first = _header(lines, path)

@@ -11,6 +11,22 @@ from fpgaclass.core import CourseError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+PLAIN_NAME = r"^[a-z][a-z0-9_-]*$"
+"""A login name, a folder name and a URL part at once; nbgrader refuses '+'."""
+LAB_NAME = r"^\d\d_[a-z0-9_]+$"
+"""A lab's folder, which sorts as the course goes."""
+
+_PATTERNS = {
+    PLAIN_NAME: "small letters, digits, - and _, a letter first",
+    LAB_NAME: "two digits, _ and small letters, such as 01_first_steps",
+}
+_PLAINLY = {
+    "tuple_type": "a list, such as [ada, emmy]",
+    "string_type": "text; put it in quotes",
+    "datetime_from_date_parsing": "a day and a time, such as 2027-03-15 23:59:00",
+}
+_SHOWN = 60
+
 
 class Strict(BaseModel):
     """A model that cannot change and refuses keys it does not know."""
@@ -59,8 +75,13 @@ def _reason(error: Any, model: type[BaseModel]) -> str:
         return f"no such key; allowed here: {', '.join(_fields(model, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return "this key is missing"
+    if error["type"] == "value_error" and isinstance(error["input"], dict | list | tuple):
+        return message  # it names what is wrong among them
+    message = _PLAINLY.get(error["type"], message)
+    if error["type"] == "string_pattern_mismatch":
+        message = _PATTERNS.get(error["ctx"]["pattern"], message)
     given = repr(error["input"])
-    return f"{message}, not {given[:60]}"
+    return f"{message}, not {given if len(given) <= _SHOWN else given[: _SHOWN - 3] + '...'}"
 
 
 def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

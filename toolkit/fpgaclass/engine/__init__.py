@@ -4,7 +4,7 @@ from fpgaclass.engine.job import Cell, CellOutcome, Job, Outcome
 from fpgaclass.engine.masters import SourceCell, make_master, reference_texts
 from fpgaclass.engine.parent import EngineError, WarmParent
 from fpgaclass.engine.pools import run_jobs, threads_of
-from fpgaclass.engine.reading import UnreadableError, read_cells
+from fpgaclass.engine.reading import TooLargeError, UnreadableError, read_cells
 from fpgaclass.engine.restore import Master, MasterCell, Restored, restore
 from fpgaclass.engine.rules import auto_comment, auto_score, graft
 from fpgaclass.engine.runner import cool_down, execute, execute_job, warm_up
@@ -24,6 +24,7 @@ __all__ = [
     "Person",
     "Restored",
     "SourceCell",
+    "TooLargeError",
     "UnreadableError",
     "WarmParent",
     "auto_comment",

@@ -19,16 +19,21 @@ class UnreadableError(ValueError):
     """What was submitted is no notebook; says why."""
 
 
+class TooLargeError(UnreadableError):
+    """It is more than anybody writes: outputs, most likely."""
+
+
 def read_cells(text: bytes | str) -> list[dict[str, Any]]:
     """Return the cells of a notebook that somebody wrote, each with a kind, a text and metadata.
 
     Raises:
+        TooLargeError: nobody writes so much.
         UnreadableError: it is not a notebook.
     """
     if len(text) > MOST_BYTES:
-        raise UnreadableError(f"it has {len(text) / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} are allowed")
+        raise TooLargeError(f"it has {len(text) / 1e6:.1f} MB, and {MOST_BYTES / 1e6:.0f} are allowed")
     if count_parts(text if isinstance(text, bytes) else text.encode(errors="replace")) > MOST_PARTS:
-        raise UnreadableError("it has millions of parts")
+        raise TooLargeError("it has millions of parts")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as trouble:

@@ -114,7 +114,7 @@ class Submit(HubExchange, abc.ExchangeSubmit):  # type: ignore[misc]
         if missing:
             text = f"Assignment {self.lab}: missing notebooks: {', '.join(missing)}"
             if self.strict:
-                self.fail(f"{text}; not submitted")
+                self.fail(f"{text}; not submitted. Give the notebook its first name again, or fetch it anew.")
             self.log.warning(text)
 
 

@@ -53,7 +53,8 @@ def _number(value: float | None) -> str:
 
 def _score(mark: Mark) -> dict[str, object]:
     """Return a mark as a score of the Assignment and Grade Services (1EdTech, version 2.0)."""
-    progress = {"graded": "FullyGraded", "needs a person": "PendingManual", "missing": "NotReady"}
+    progress = {"graded": "FullyGraded", "needs a person": "PendingManual"}
+    progress |= {"missing": "NotReady", "not graded": "Pending"}
     found: dict[str, object] = {
         "lineItem": mark.lab,
         "userId": mark.student,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any
 
 from rich.table import Table
@@ -55,17 +56,25 @@ class GradeReport:
         """The submissions that could not be graded, through their own fault or the machine's."""
         return tuple(mark for mark in self.marks if mark.status in ("failed", "not run"))
 
-    def table(self) -> Table:
-        """Return the marks as a table for a terminal."""
+    def table(self, zone: tzinfo = UTC) -> Table:
+        """Return the marks as a table for a terminal of 80 columns.
+
+        Args:
+            zone: of the times in it.
+        """
         table = Table(title=self.lab, title_justify="left", title_style="bold")
-        for heading in ("student", "mark", "of", "status", "submitted (UTC)", "note"):
-            table.add_column(heading, justify="right" if heading in ("mark", "of") else "left")
+        for heading in ("student", "mark", "of", "late", "status", f"submitted ({zone})"):
+            table.add_column(heading, justify="right" if heading in ("mark", "of", "late") else "left")
         for mark in self.marks:
             score = "" if mark.score is None else f"{mark.score:g}"
-            when = f"{mark.submitted:%Y-%m-%d %H:%M}" if mark.submitted else ""
-            note = "; ".join(filter(None, [mark.note, f"late: -{mark.penalty:g}" if mark.penalty else ""]))
-            table.add_row(mark.student, score, f"{mark.max_score:g}", mark.status, when, note)
+            late = f"-{mark.penalty:g}" if mark.penalty else ""
+            when = f"{mark.submitted.astimezone(zone):%d %b %H:%M}" if mark.submitted else ""
+            table.add_row(mark.student, score, f"{mark.max_score:g}", late, mark.status, when)
         return table
+
+    def words(self) -> tuple[str, ...]:
+        """Return what there is to say of single submissions, and what collecting left out: a line each."""
+        return (*(f"{mark.student}: {mark.note}" for mark in self.marks if mark.note), *self.notes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON."""

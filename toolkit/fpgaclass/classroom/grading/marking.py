@@ -28,6 +28,7 @@ from fpgaclass.engine import (
     Job,
     Outcome,
     Restored,
+    TooLargeError,
     UnreadableError,
     graft,
     restore,
@@ -169,13 +170,15 @@ class _Marking:
             if name not in given:
                 other = sorted(given - set(self._masters))
                 there = f"; there is {other[0]}.ipynb" if other else ""
-                notes.append(f"{name}.ipynb is missing{there}: ask {student} to submit it under its own name")
+                notes.append(f"{name}.ipynb is missing{there}: ask {student} to name it so and submit again")
                 continue
             try:
                 found[name] = restore(master, (folder / f"{name}.ipynb").read_bytes())
             except (UnreadableError, OSError) as trouble:
-                step = f"ask {student} to open it in JupyterLab, save it, and submit again"
-                notes.append(f"{name}.ipynb is not a notebook ({trouble}): {step}")
+                doing = "clear its outputs" if isinstance(trouble, TooLargeError) else "open it in JupyterLab"
+                step = f"ask {student} to {doing}, save it, and submit again"
+                what = "is too large" if isinstance(trouble, TooLargeError) else "is not a notebook"
+                notes.append(f"{name}.ipynb {what} ({trouble}): {step}")
                 continue
             notes += found[name].notes
         if not found:
@@ -240,11 +243,18 @@ class _Marking:
         notebooks = {}
         for name, outcome in outcomes.items():
             notebooks[name] = graft(submission.restored[name], outcome)
-            note = "; ".join(filter(None, [note, outcome.gone or outcome.trouble]))
+            note = "; ".join(filter(None, [note, self._endless(outcome), outcome.gone or outcome.trouble]))
         self._write_files(submission, notebooks)
         self._marked.append(Marked(student, "graded", note, seconds))
         when = read_timestamp(submission.folder)
         return Entry(student, when, notebooks, self._late(student), submission.digest, note)
+
+    def _endless(self, outcome: Outcome) -> str:
+        """Say how many cells were stopped at the time limit, or nothing."""
+        names = [out.get("ename") for cell in outcome.cells for out in cell.outputs]
+        stopped = names.count("CellTimeoutError")
+        limit = f"stopped after {self._settings.cell_seconds:g} s"
+        return f"{stopped} {'cell was' if stopped == 1 else 'cells were'} {limit}" if stopped else ""
 
     def _write_files(self, submission: _Submission, notebooks: dict[str, dict[str, Any]]) -> None:
         """Put the graded notebooks where nbgrader's formgrader and feedback look for them, all at once."""

@@ -65,8 +65,8 @@ _WELCOMES = {
 1. In the menu, **Nbgrader > Assignment List**: *Fetch* a lab. Its folder appears on the left.
 2. Open the notebook and work from top to bottom. **Validate**, above the notebook, runs the checks that you
    can see.
-3. **Nbgrader > Assignment List** again: *Submit*, as often as you like; the last one before the deadline
-   counts.
+3. **Nbgrader > Assignment List** again: *Submit*, as often as you like, under the notebook's own file
+   name. The last one counts: one more after the deadline makes the whole lab late.
 
 When it has been graded, *Fetch Feedback* is in the same list. Your marks, what is due when, and a receipt of
 each submission are on [your page of the class](/services/class/).

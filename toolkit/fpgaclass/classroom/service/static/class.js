@@ -10,8 +10,8 @@ function localise(root) {
 }
 
 async function refresh(live) {
-  // Somebody who reads with the keyboard inside must not lose their place.
-  if (document.hidden || live.contains(document.activeElement)) return;
+  // Somebody who reads with the keyboard inside must not lose their place; a click is no reading.
+  if (document.hidden || live.querySelector(":focus-visible")) return;
   const answer = await fetch(location.href, { credentials: "same-origin" });
   if (!answer.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
@@ -19,7 +19,9 @@ async function refresh(live) {
   const stuck = (root) => [...root.querySelectorAll("tr.attention th")].map((cell) => cell.textContent).join(", ");
   const before = stuck(live), after = stuck(fresh);
   localise(fresh);
+  const scrolled = [...live.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
   live.replaceChildren(...fresh.childNodes);
+  live.querySelectorAll(".scroll").forEach((table, i) => { table.scrollLeft = scrolled[i] ?? 0; });
   if (after && after !== before) document.getElementById("said").textContent = "Stuck now: " + after;
 }
 
