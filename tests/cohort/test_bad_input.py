@@ -35,7 +35,7 @@ SPECS = {
         "not 'Spring_27' (looked in: {path}:8)",
     ),
     "a region without the type": (
-        ("region: eu-central-1", "region: eu-south-1"),
+        ("eu-central-1", "eu-south-1"),
         "eu-south-1 has no f2.6xlarge (looked in: aws, price book of 2026-11-15). "
         "Next: another region, such as eu-central-1 or eu-west-2",
     ),

@@ -17,7 +17,7 @@ from fpgaclass.cohort import costs, sweeping, verbs
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRefusedError
 from fpgaclass.cohort.plans import Kind
-from fpgaclass.cohort.port import Capabilities, Found, Marker, scrub
+from fpgaclass.cohort.port import Capabilities, Found, Marker, Order, scrub
 from fpgaclass.cohort.state import State
 from fpgaclass.cohort.tables import cohorts, resources
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
@@ -471,6 +471,25 @@ def test_a_card_made_late_ends_with_its_hours_whatever_the_file_says_since(
     course.write_text(course.read_text().replace("hours: 40", "hours: 60"))
     verbs.apply(course, provider=provider)
     assert next(t for t in cloud.things.values() if t.marker.key == "card/0").marker.expires == end
+
+
+def test_a_new_machine_gets_its_address_and_disk(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They outlive a machine, and are of no use with one that is gone."""
+    verbs.apply(course, provider=provider)
+    victim = next(t for t in cloud.things.values() if t.marker.key == "seat/ada")
+    del cloud.things[victim.id]
+    completed: list[str] = []
+    complete = provider.complete
+
+    def watched(order: Order, identity: str) -> None:
+        completed.append(order.marker.key)
+        complete(order, identity)
+
+    monkeypatch.setattr(provider, "complete", watched)
+    verbs.apply(course, provider=provider)
+    assert sorted(completed) == ["address/ada", "volume/ada"]
 
 
 def test_another_size_in_the_file_is_told(course: Path, provider: MemoryProvider) -> None:

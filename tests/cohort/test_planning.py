@@ -74,7 +74,7 @@ def test_f1_gives_its_retirement_and_the_f2_offer(course: Path) -> None:
 def test_a_region_without_the_type_is_refused(course: Path) -> None:
     """Milan is the nearest region and has no F2."""
     with pytest.raises(PlanRefusedError, match="eu-south-1 has no f2"):
-        _plan(course, ("region: eu-central-1", "region: eu-south-1"))
+        _plan(course, ("eu-central-1", "eu-south-1"))
 
 
 def test_what_is_too_dear_can_be_printed_but_not_applied(course: Path) -> None:

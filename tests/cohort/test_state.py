@@ -100,3 +100,13 @@ def test_a_state_opened_once_more_keeps_its_locks(tmp_path: Path) -> None:
         open_database(url)
         subprocess.run([sys.executable, "-c", leave, str(path)], check=True)
         assert (tmp_path / "s.sqlite-wal").exists()
+
+
+def test_a_database_that_fails_in_the_middle_is_one_line(tmp_path: Path) -> None:
+    """Of another version, gone or full: a page of SQL helps nobody, and has the class's names in it."""
+    state = State(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    with state.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE resource DROP COLUMN spent")
+    with pytest.raises(CohortError, match=r"failed: no such column.*state\.sqlite.*Next: ") as told:
+        state.rows("spring27")
+    assert "\n" not in str(told.value)

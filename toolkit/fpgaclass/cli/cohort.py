@@ -64,7 +64,8 @@ def apply(
             raise typer.Exit(1)
         return
     if wanted.provider != "local":
-        price = f"{wanted.cost:.2f} to {wanted.cost_at_most:.2f} {wanted.currency} (estimate)"
+        most = f" to {wanted.cost_at_most:.2f}" if wanted.cost_at_most > wanted.cost else ""
+        price = f"{wanted.cost:.2f}{most} {wanted.currency} (estimate)"
         agree(f"Make this on {wanted.provider}, for {price}?", yes)
     again = f"{program()} cohort apply"
     with (

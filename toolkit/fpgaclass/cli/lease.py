@@ -114,8 +114,10 @@ def block(
     """Keep a card for a lecture; bookings that were there are moved, or wait again (for instructors)."""
     path = found_course(course)
     zone = cohort.load_spec(path).timezone
-    moved = cohort.open_leases(path).block(card, _time(begins, zone), _time(ends, zone), note=note)
-    show(cohort.leases_table(moved, (), zone), {"moved": [asdict(x) for x in moved]} if as_json else None)
+    book = cohort.open_leases(path)
+    moved = book.block(card, _time(begins, zone), _time(ends, zone), note=note)
+    table = cohort.moved_table(moved, [book.next(lease.student) for lease in moved], zone)
+    show(table, {"moved": [asdict(x) for x in moved]} if as_json else None)
 
 
 @app.command()
@@ -144,8 +146,13 @@ def health(
     course: CoursePath = None,
 ) -> None:
     """Put a mended card back into use, or take one out of it (for instructors)."""
-    moved = cohort.open_leases(found_course(course)).set_health(card, broken is None, broken or "")
-    print(f"{card} is {'out of' if broken else 'in'} use; {len(moved)} bookings were moved")
+    path = found_course(course)
+    book = cohort.open_leases(path)
+    moved = book.set_health(card, broken is None, broken or "")
+    print(f"{card} is {'out of' if broken is not None else 'in'} use")
+    if broken is not None:
+        zone = cohort.load_spec(path).timezone
+        show(cohort.moved_table(moved, [book.next(lease.student) for lease in moved], zone))
 
 
 def desk_of(course: Path | None, student: str | None) -> cohort.Desk:

@@ -28,6 +28,16 @@ def build_wheel(folder: Path) -> Path | None:
     return next(folder.glob("*.whl"))
 
 
+def check_course(file: CohortFile) -> None:
+    """Read the course around a cohort: what ``configure`` would trip over is told before money is spent.
+
+    Raises:
+        CourseError: the course is not right.
+    """
+    if file.path.name == "course.yaml":
+        Course.load(file.path)
+
+
 def pack_notebooks(file: CohortFile, folder: Path) -> Path | None:
     """Pack the students' versions of the released labs; None where there are none.
 

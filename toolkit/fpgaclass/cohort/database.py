@@ -66,7 +66,23 @@ def open_database(url: str | None = None) -> Engine:
             where=where,
             next_step="check FPGACLASS_DATABASE; for PostgreSQL the package psycopg is needed",
         ) from trouble
+    event.listen(engine, "handle_error", _told)
     return engine
+
+
+def _told(context: Any) -> None:
+    """Say in one line what became of the database meanwhile: it went, is full, or of another version."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    trouble = context.sqlalchemy_exception
+    if context.is_pre_ping or not isinstance(trouble, DBAPIError) or isinstance(trouble, IntegrityError):
+        return
+    said = scrub((str(trouble.orig).splitlines() or [type(trouble.orig).__name__])[0])
+    raise CohortError(
+        f"the database failed: {said}",
+        where=shown(context.engine) if context.engine else None,
+        next_step="see that it is there, of this version, and has room; then run the command again",
+    ) from trouble
 
 
 def shown(engine: Engine) -> str:

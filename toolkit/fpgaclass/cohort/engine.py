@@ -210,6 +210,9 @@ class Apply:
                 continue
             self._known.set(key, state=CREATED, identity=identity, created=now(), ended=None)
             self._made.append(key)
+            for other in self._plan.resources:
+                if other.machine == key and self._known[other.key].state == READY:
+                    self._known.set(other.key, state=CREATED)  # it is still the lost machine's
             return
 
     def _wait_until_visible(self, row: Row) -> None:

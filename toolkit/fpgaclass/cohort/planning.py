@@ -167,6 +167,9 @@ def _notes(
         if resource.kind == "machine"
         for offer in resource.offers
     }
+    counted = {"machines", "addresses", *(size.quota for size in prices.sizes.values())}
+    for name in sorted(set(spec.quota) - counted):
+        notes.append(f"quota: nothing counts against {name}; known: {', '.join(sorted(counted))}")
     for name, size in sorted(sizes.items()):
         if not size.known:
             notes.append(f"{name} is not in the price book of {prices.dated}: its price and quota count as 0")

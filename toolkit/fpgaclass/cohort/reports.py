@@ -136,11 +136,24 @@ def leases_table(
             lease.identity, lease.student or "-", lease.card, begins, ends, _state(lease.state), lease.note
         )
     for place in queue:
-        note = f"place {place.place}, {place.slots} slots"
+        note = f"place {place.place}, {place.slots} slot{'s' * (place.slots > 1)}"
         table.add_row("-", place.student, "-", "-", "-", _state("waiting"), note)
     found = table if table.row_count else Text("nothing is booked, and nobody waits")
     out = [Text(f"{x.name} is out of use: {x.note}", style="red") for x in cards if not x.healthy]
     return Group(found, *out) if out else found
+
+
+def moved_table(
+    moved: Sequence[Lease], instead: Sequence[Lease | Waiting | None], timezone: str
+) -> RenderableType:
+    """Return whose bookings had to give way, and what they have instead: nobody else tells them."""
+    table = _table("student", f"had ({timezone})", "has now")
+    for lease, now_ in zip(moved, instead, strict=True):
+        has = f"place {now_.place} of the waiting list" if isinstance(now_, Waiting) else "nothing"
+        if isinstance(now_, Lease):
+            has = f"{now_.card} {_when(now_.begins, timezone)}"
+        table.add_row(lease.student, f"{lease.card} {_when(lease.begins, timezone)}", has)
+    return table if moved else Text("no booking had to give way")
 
 
 def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:

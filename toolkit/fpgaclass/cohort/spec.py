@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import model_validator as _model_validator
 
 from fpgaclass.cohort.sites import Aws, Infn, Local, OpenStack
@@ -18,6 +18,7 @@ from fpgaclass.core import CourseError, InvalidInputError
 from fpgaclass.course.validated import Strict, read_yaml
 
 ProviderName = Literal["local", "aws", "infn", "openstack"]
+_AWS_REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 
 
@@ -29,6 +30,15 @@ def _cohort_name(text: str) -> str:
 
 CohortName = Annotated[str, AfterValidator(_cohort_name)]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float | bool):  # pydantic would count seconds from 1970
+        raise ValueError("a day and a time, such as 2027-03-01T09:00")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
 def _network(text: str) -> str:
@@ -134,7 +144,7 @@ class CohortSpec(Strict):
     zones: tuple[Label, ...] = ()
     roster: str | None = None
     hours: float = Field(gt=0, le=24 * 365)
-    starts: datetime | None = None
+    starts: Moment | None = None
     max_cost: float | None = Field(default=None, ge=0)
     quota: dict[str, int] = Field(default_factory=dict)
     ssh_from: tuple[Network, ...] = ()
@@ -156,6 +166,10 @@ class CohortSpec(Strict):
             raise ValueError("provider aws needs a region, such as eu-central-1")
         if self.provider in ("aws", "openstack") and not self.ssh_from:
             raise ValueError("ssh_from is empty, so that nobody could log in; name your networks")
+        if self.provider == "aws" and not _AWS_REGION.fullmatch(self.region or ""):
+            raise ValueError(f"region: an AWS region is written like eu-central-1, not {self.region}")
+        if self.provider == "aws" and (odd := [z for z in self.zones if not z.startswith(str(self.region))]):
+            raise ValueError(f"zones: {', '.join(odd)} is no zone of {self.region}, such as {self.region}a")
         if self.cards.hours is not None and self.cards.hours > self.hours:
             raise ValueError("cards.hours is longer than the cohort lives")
         return self

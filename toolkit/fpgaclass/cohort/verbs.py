@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fpgaclass.cohort import keys
 from fpgaclass.cohort.applied import Applied, Listener
+from fpgaclass.cohort.bundle import check_course
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.differences import differences, without_what_is_over
 from fpgaclass.cohort.engine import Apply
@@ -125,6 +126,7 @@ def apply(
     file = load_spec(path)
     wanted = plan(path, max_cost=max_cost)
     wanted.refuse_if_wrong()
+    check_course(file)
     if not file.spec.public_key:
         wanted = _with_key(wanted, keys.ensure_key(wanted.cohort))
     cloud = provider or connect(file.spec)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fpgaclass.cohort.database import aware, now, shown
-from fpgaclass.cohort.errors import BusyError
+from fpgaclass.cohort.errors import BusyError, CohortError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -110,7 +110,7 @@ class Writer:
             try:
                 with self._engine.begin() as connection:
                     connection.execute(writers.update().where(mine).values(beat=now()))
-            except SQLAlchemyError:
+            except (SQLAlchemyError, CohortError):
                 continue  # a beat may be missed; the fence protects the state if too many are
 
 
