@@ -115,6 +115,9 @@ def _a_whole_life(run: Run, here: tuple[object, ...], count: Callable[[], int], 
     assert f"{all_} made, 0 found from before" in made.out
     assert "seat/lise" in made.out
     assert "done    cohort" in made.err, "a line for each student where there is no terminal"
+    assert (
+        f"as the state knows it: {all_} there, 0 to make\n" in run("cohort", "apply", "--dry-run", *here).out
+    )
     again = run("cohort", "apply", "--yes", "--json", *here)
     assert (again.data["made"], again.data["failed"]) == ([], [])
     status = run("cohort", "status", *here)
@@ -135,6 +138,8 @@ def _a_whole_life(run: Run, here: tuple[object, ...], count: Callable[[], int], 
     assert gone.code == 0
     assert "the last look showed nothing" in gone.out
     assert count() == 0
+    late = run("lease", "book", "--student", "ada", *here)
+    assert "the cohort was destroyed" in late.err
     assert run("cohort", "destroy", *here).code == 0, "where nothing is, nothing is asked"
 
 

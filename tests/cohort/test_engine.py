@@ -15,9 +15,11 @@ import pytest
 
 from fpgaclass.cohort import costs, sweeping, verbs
 from fpgaclass.cohort.database import now
+from fpgaclass.cohort.differences import changes
 from fpgaclass.cohort.errors import AuthError, BusyError, LeftoverError, PlanRefusedError
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Capabilities, Found, Marker, Order, scrub
+from fpgaclass.cohort.reports import changes_text
 from fpgaclass.cohort.state import State
 from fpgaclass.cohort.tables import cohorts, resources
 from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider
@@ -490,6 +492,19 @@ def test_a_new_machine_gets_its_address_and_disk(
     monkeypatch.setattr(provider, "complete", watched)
     verbs.apply(course, provider=provider)
     assert sorted(completed) == ["address/ada", "volume/ada"]
+
+
+def test_what_an_apply_would_change_is_told_before(course: Path, provider: MemoryProvider) -> None:
+    """Who adds one student must not be asked as if all of it were made, and sees whom a list has lost."""
+    assert changes(verbs.plan(course)) is None
+    verbs.apply(course, provider=provider)
+    course.write_text(course.read_text().replace("emmy, lise]", "emmy, max]"))
+    found = changes(verbs.plan(course))
+    assert found is not None
+    assert len(found.there) == PER_COHORT - 3
+    assert found.new == ("seat/max", "address/max", "volume/max")
+    assert found.gone == ("address/lise", "seat/lise", "volume/lise")
+    assert "in the plan no more: 3 (address/lise, seat/lise, volume/lise); they stay" in changes_text(found)
 
 
 def test_another_size_in_the_file_is_told(course: Path, provider: MemoryProvider) -> None:

@@ -51,8 +51,10 @@ def apply(
     path = find_course(course)
     wanted = cohort.plan(path, max_cost=max_cost)
     ensure_packages(wanted.provider)
+    changes = cohort.changes(wanted)
     if not as_json:
         show(cohort.plan_table(wanted))
+        show(cohort.changes_text(changes, prune=prune) if changes else "")
     wanted.refuse_if_wrong()
     if dry_run:
         findings = cohort.check(path)
@@ -66,7 +68,8 @@ def apply(
     if wanted.provider != "local":
         most = f" to {wanted.cost_at_most:.2f}" if wanted.cost_at_most > wanted.cost else ""
         price = f"{wanted.cost:.2f}{most} {wanted.currency} (estimate)"
-        agree(f"Make this on {wanted.provider}, for {price}?", yes)
+        what = f"Make {len(changes.new)} more for this" if changes else "Make this"
+        agree(f"{what} on {wanted.provider}, for {price} in all?", yes)
     again = f"{program()} cohort apply"
     with (
         told_on_interrupt(

@@ -9,6 +9,7 @@ from fpgaclass.cohort.applied import Applied, Event, Failure
 from fpgaclass.cohort.costs import Cost, cost
 from fpgaclass.cohort.desk import Desk, HubDesk, LocalDesk, open_desk
 from fpgaclass.cohort.desk.watch import give_back
+from fpgaclass.cohort.differences import Changes, changes
 from fpgaclass.cohort.errors import (
     AuthError,
     BusyError,
@@ -33,6 +34,7 @@ from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.providers.local import why_not as why_no_local_hosts
 from fpgaclass.cohort.reports import (
     applied_table,
+    changes_text,
     configured_table,
     cost_table,
     images_table,
@@ -59,6 +61,7 @@ __all__ = [
     "Capabilities",
     "CapacityError",
     "Card",
+    "Changes",
     "CohortError",
     "CohortFile",
     "CohortRow",
@@ -105,6 +108,8 @@ __all__ = [
     "apply",
     "apply_progress",
     "card_gate",
+    "changes",
+    "changes_text",
     "check",
     "cohort_inventory",
     "configure",

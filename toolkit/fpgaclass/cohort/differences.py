@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.plans import Plan
 from fpgaclass.cohort.spec import CohortSpec, own_hours
-from fpgaclass.cohort.state import READY, CohortRow, Row
+from fpgaclass.cohort.state import CREATED, READY, CohortRow, Row, State
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A plan against what the state knows of its cohort, by keys.
+
+    Attributes:
+        new: what is in the plan, and not made.
+        there: what is in both.
+        gone: what was made, and is in the plan no more.
+    """
+
+    new: tuple[str, ...]
+    there: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def changes(plan: Plan, *, url: str | None = None) -> Changes | None:
+    """Return what an apply would change, as far as the state knows; None for a cohort that it does not."""
+    state = State(url)
+    known = state.cohort(plan.cohort)
+    if known is None or known.phase == "destroyed":
+        return None
+    made = [row.key for row in state.rows(plan.cohort) if row.state in (CREATED, READY)]
+    planned = [resource.key for resource in plan.resources]
+    return Changes(
+        tuple(key for key in planned if key not in made),
+        tuple(key for key in planned if key in made),
+        tuple(key for key in made if key not in plan),
+    )
 
 
 def without_what_is_over(wanted: Plan, cohort: CohortRow, spec: CohortSpec) -> tuple[Plan, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from rich.text import Text
 from fpgaclass.cohort.applied import Applied
 from fpgaclass.cohort.costs import Cost
 from fpgaclass.cohort.database import now
+from fpgaclass.cohort.differences import Changes
 from fpgaclass.cohort.leases import Card, Lease, Waiting, Window
 from fpgaclass.cohort.playbook import Configured
 from fpgaclass.cohort.port import printable
@@ -49,6 +50,20 @@ def applied_table(done: Applied, timezone: str) -> RenderableType:
     for key in done.strays:
         lines.append(Text(f"stray   {key}: in no plan any more; --prune removes it", style="yellow"))
     return Group(*lines)
+
+
+def changes_text(found: Changes, *, prune: bool = False) -> str:
+    """Return in a line or two what an apply would do to a cohort that is there."""
+
+    def named(keys: Sequence[str]) -> str:
+        more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
+        return f" ({', '.join(keys[:8])}{more})" if keys else ""
+
+    lines = [f"as the state knows it: {len(found.there)} there, {len(found.new)} to make{named(found.new)}"]
+    if found.gone:
+        does = "--prune removes them, and all work on them" if prune else "they stay; --prune removes them"
+        lines.append(f"in the plan no more: {len(found.gone)}{named(found.gone)}; {does}")
+    return "\n".join(lines)
 
 
 def status_table(found: Status, timezone: str = "UTC") -> RenderableType:

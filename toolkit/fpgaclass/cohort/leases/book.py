@@ -77,6 +77,9 @@ class LeaseBook(Ledger):
             step = f"book 1 to {self.rules.max_slots} slots of {self.rules.slot_minutes} minutes"
             raise LeaseError(f"a booking lasts at most {longest} minutes", next_step=step)
         with self._turn() as connection:
+            if self._destroyed(connection):
+                step = "fpgaclass cohort apply makes it anew"
+                raise LeaseError("the cohort was destroyed, and its cards with it", next_step=step)
             mine = (leases.c.cohort == self.cohort) & (leases.c.student == student)
             rows = connection.execute(leases.select().where(mine & leases.c.state.in_(OPEN))).all()
             waits = (waiting.c.cohort == self.cohort) & (waiting.c.student == student)

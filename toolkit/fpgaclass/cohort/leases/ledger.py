@@ -266,11 +266,18 @@ class Ledger:
         """Return from when on it is too far ahead."""
         return self._clock() + timedelta(days=self.rules.horizon_days)
 
-    def _gone(self, connection: Connection) -> datetime | None:
-        """Return when the cards' nodes go, where they are there."""
+    def _row_of_cohort(self, connection: Connection) -> Any:
         from fpgaclass.cohort.tables import cohorts
 
-        row = connection.execute(cohorts.select().where(cohorts.c.name == self.cohort)).first()
+        return connection.execute(cohorts.select().where(cohorts.c.name == self.cohort)).first()
+
+    def _destroyed(self, connection: Connection) -> bool:
+        row = self._row_of_cohort(connection)
+        return row is not None and row.phase == "destroyed"
+
+    def _gone(self, connection: Connection) -> datetime | None:
+        """Return when the cards' nodes go, where they are there."""
+        row = self._row_of_cohort(connection)
         if row is None or row.phase == "destroyed":
             return None
         begun, ends = aware(row.created), aware(row.expires)
