@@ -10,15 +10,18 @@ import re
 import shutil
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from nbgrader.exchange import ExchangeError
 
 from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import Client, Desk, Exchange, RefusedError, Store, open_desk
+from fpgaclass.classroom.exchange.dialogs import plainly
 from fpgaclass.classroom.exchange.store import parse_time
 from fpgaclass.classroom.exchange.trees import check_tree, digest_tree, read_tree, write_tree
 from fpgaclass.classroom.service import PREFIX
@@ -80,6 +83,24 @@ def at(request: pytest.FixtureRequest) -> At:
         return lambda name: open_desk(classroom.layout, name)
     (_, url), token_of = request.getfixturevalue("hub"), request.getfixturevalue("token_of")
     return lambda name: Client(f"{url}{PREFIX}api", token_of(name), name)
+
+
+def test_a_refusal_is_its_reason_alone() -> None:
+    """The dialog cuts off wide lines, and below a stack of calls nobody finds what to do."""
+
+    def submit(raised: Exception) -> dict[str, object]:
+        try:
+            raise raised
+        except type(raised):
+            return {"success": False, "value": traceback.format_exc()}
+
+    said = str(
+        plainly(submit)(ExchangeError("01_square is closed. " + "Next: ask your instructor. " * 5))["value"]
+    )
+    assert said.startswith("01_square is closed. Next: ask")
+    assert max(map(len, said.splitlines())) <= 84
+    assert "Traceback" in str(plainly(submit)(ZeroDivisionError("a bug"))["value"])
+    assert plainly(lambda: {"success": True})() == {"success": True}
 
 
 def test_the_way_of_a_lab(at: At) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sql
 
-from fpgaclass.classroom import Classroom
+from fpgaclass.classroom import Classroom, Mark
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.gradebook import tables
 from fpgaclass.classroom.service.cards import see_cards
@@ -136,6 +137,20 @@ def test_the_cards_of_a_cohort(classroom: Classroom, tmp_path: Path, monkeypatch
     assert views["card/0"].holder == "visitors"
     assert (views["card/0"].until or now) > now
     assert (views["card/1"].holder, views["card/1"].note) == ("", "no answer")
+
+
+def test_the_way_to_what_is_marked_by_hand_is_one(classroom: Classroom) -> None:
+    """nbgrader moves its pages from one version to the next, and answers an old address with nothing."""
+    from nbgrader.server_extensions.formgrader.handlers import default_handlers
+
+    glance = classroom.glance()
+    waiting = Mark("ada", LAB, "needs a person", 1, 3)
+    rows = tuple(replace(row, mark=waiting) for row in glance.labs[0].rows)
+    waits = replace(glance, labs=(replace(glance.labs[0], rows=rows),))
+    common = {"prefix": "/class/", "me": "teacher", "role": "", "zone": ZoneInfo("UTC")}
+    page = templates().get_template("glance.html").render(glance=waits, **common)
+    (address,) = re.findall(r'href="/hub/user-redirect(/formgrader[^"]*)"', page)
+    assert any(re.fullmatch(pattern, address) for pattern, *_ in default_handlers)
 
 
 def test_cards_of_a_cohort_that_cannot_be_asked(classroom: Classroom) -> None:

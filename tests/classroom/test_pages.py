@@ -144,6 +144,10 @@ def test_what_they_see(classroom: Classroom, submit: Callable[..., Any]) -> None
             "the keyboard gets to the content"
         )
 
+        wide = "(t => { t.style.paddingRight = '2000px'; return document.documentElement.scrollWidth; })"
+        width = teacher.evaluate(f"{wide}(document.querySelector('.heat td'))")
+        assert width <= teacher.viewport_size["width"], "a lab of many checks scrolls in its own frame"
+
         ada = come("ada", "dark")
         text = ada.inner_text("main")
         assert "none yet" in text, "a mark is shown when it is given back, not before"

@@ -1,5 +1,8 @@
 """Students have no formgrader, neither in the menu nor at its address."""
 
+from fpgaclass.classroom.exchange.dialogs import ensure_plain_dialogs
+
+ensure_plain_dialogs()
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 c.ServerApp.jpserver_extensions = {
