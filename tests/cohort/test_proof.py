@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fpgaclass.cohort.testing.proof import prove
+from fpgaclass.cohort.testing.proof import main, prove
 
 pytest.importorskip("moto", reason="moto is not installed")
 
@@ -43,6 +43,15 @@ def test_the_proof_notices_a_missing_token() -> None:
     planted = prove("aws", lag_s=0.6, plant="no token", **asked)  # type: ignore[arg-type]
     assert planted.bad
     assert all("double after resume" in what for _, what in planted.bad)
+
+
+def test_the_documented_command_finds_the_planted_leak(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where everything is listed at once, a missing token does no harm, and nothing would be found."""
+    monkeypatch.setattr("sys.argv", ["proof", "aws", "--plant", "no token"])
+    assert main() == 1
+    assert "double after resume" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("provider", ["aws", "infn"])
