@@ -365,3 +365,22 @@ def test_every_verb_and_key_is_in_the_documentation() -> None:
     for model in (CohortSpec, Seat, Cards, LeaseRules):
         for key in model.model_fields:
             assert f"`{key}`" in page or f"{key}:" in page, key
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_host_that_was_not_set_up_is_named_with_the_way_on(
+    run: Run, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are done; only this one is to be run again."""
+    from fpgaclass import cohort as room
+
+    course.write_text(course.read_text().replace("eu-central-1a, ", ""))
+    assert run("cohort", "apply", "--yes", "--course", course).code == 0
+    dead = room.Configured(
+        (room.HostResult("seat/ada", 9, 0), room.HostResult("seat/emmy", 0, 0, "gone")), 1.0
+    )
+    monkeypatch.setattr(room, "configure", lambda *_, **__: dead)
+    ended = run("cohort", "configure", "--course", course)
+    assert ended.code == 1
+    assert "1 could not be set up. Next: " in ended.err
+    assert "cohort configure --limit seat/emmy" in ended.err

@@ -105,7 +105,7 @@ def course(tmp_path: Path) -> Iterator[Path]:
     (path.parent / "roster.csv").write_text("login,email\nada,ada@example.org\n")
     path.write_text(
         "course_id: roles101\ntitle: Roles\ninstructors: [teacher]\nlabs: [{name: 01_square, points: 1}]\n"
-        f"cohort: {{name: roles-{os.getpid()}, hours: 1, roster: roster.csv, cards: {{count: 1}}, "
+        f"cohort: {{name: roles-{os.getpid()}, hours: 4, roster: roster.csv, cards: {{count: 1}}, "
         "hub: {}}\n"
     )
     yield path

@@ -27,7 +27,7 @@ def made(tiny_course: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> I
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
     monkeypatch.setenv("FPGACLASS_STATE", str(scratch / "cohorts"))
     (tiny_course.parent / "roster.csv").write_text("login\nada\n")
-    part = f"cohort: {{name: journey-{os.getpid()}, hours: 1, roster: roster.csv, cards: {{count: 1}}}}\n"
+    part = f"cohort: {{name: journey-{os.getpid()}, hours: 4, roster: roster.csv, cards: {{count: 1}}}}\n"
     tiny_course.write_text(tiny_course.read_text() + f"timezone: Europe/Rome\n{part}")
     try:
         assert not cohort.apply(tiny_course, timeout_s=120).failed

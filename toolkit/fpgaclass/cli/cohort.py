@@ -122,6 +122,9 @@ def configure(
         done = cohort.configure(path, variables=variables, hub=hub, limit=limit or (), listener=listener)
     show(cohort.configured_table(done), done if as_json else None)
     if done.failed:
+        few = [f"--limit {host.host}" for host in done.failed] if len(done.failed) <= 5 else []
+        again = " ".join([program(), "cohort configure", *few])
+        say(f"{len(done.failed)} could not be set up. Next: {program()} cohort status; mend it; {again}")
         raise typer.Exit(1)
 
 

@@ -137,7 +137,10 @@ def configured_table(done: Configured) -> RenderableType:
     for host in done.hosts:
         state = _state("failed" if host.failed else "ready")
         table.add_row(host.host, state, str(host.ok), str(host.changed), host.failed)
-    return Group(table, Text(f"\n{len(done.hosts)} hosts in {done.seconds:.0f} s (measured)"))
+    return Group(
+        table,
+        Text(f"\n{len(done.hosts)} host{'s' * (len(done.hosts) != 1)} in {done.seconds:.0f} s (measured)"),
+    )
 
 
 def leases_table(
