@@ -59,6 +59,8 @@ def test_a_board_s_name_may_be_in_capitals_and_is_proposed() -> None:
     for name, said in (
         ("zcu-102", "did you mean 'zcu102'"),
         ("arty", "use one of aws-f2"),
+        ("Alveo U250", "did you mean 'u250'"),
+        ("xilinx_u55c_gen3x16_xdma", "did you mean 'u55c'"),
         (7, "a int is no"),
     ):
         with pytest.raises(InvalidInputError, match=said):

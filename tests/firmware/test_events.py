@@ -45,6 +45,17 @@ def test_any_real_numbers_are_taken_as_a_model_takes_them(kind: str) -> None:
     assert checked_events([[1, 2, 3, 4]], (4,)).tolist() == [[1, 2, 3, 4]]
 
 
+def test_a_tensor_with_a_gradient_is_no_traceback() -> None:
+    """A network of torch's gives such events, and torch raises another error than NumPy does."""
+
+    class Tensor:
+        def __array__(self, *_given: Any, **_options: Any) -> Any:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    with pytest.raises(InvalidInputError, match=r"requires grad.*Next: pass an array"):
+        checked_events(Tensor(), (4,))  # type: ignore[arg-type]
+
+
 def test_words_that_would_lose_bits_are_refused() -> None:
     """Floats cut to integers, or large words to small ones, decode to plausible nonsense."""
     layout = WordFormat((Field(1, 3, 4),) * 4, 8, (4,))

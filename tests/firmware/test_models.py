@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgaclass.core import InvalidInputError, UnsupportedLayerError
+from fpgaclass.core import BuildError, InvalidInputError, UnsupportedLayerError
 from fpgaclass.firmware import check_model, quantise
 from fpgaclass.firmware.build import prepare
 from fpgaclass.firmware.checking.exact import exact_predict
 from fpgaclass.firmware.checking.floating import floating
-from fpgaclass.firmware.models.model import canonical, is_quantised, model_digest
+from fpgaclass.firmware.emulation import _cpp_names
+from fpgaclass.firmware.models.model import canonical, is_quantised, model_digest, save_model
+from fpgaclass.firmware.network import trace_network
+from fpgaclass.firmware.stages import check_logic
 
 
 def test_quantisation_keeps_the_function(float_model: Any, events: Any) -> None:
@@ -205,3 +208,58 @@ def test_a_cell_that_is_run_again_gives_the_same_digest_and_names() -> None:
         ),
     )
     assert model_digest(renamed) != model_digest(again), "names of the user's own are part of a report"
+
+
+def test_a_model_class_of_one_s_own_is_its_layers_or_refused() -> None:
+    """Many derive from Sequential for a train_step; a call of one's own computes what no layer shows."""
+    import keras
+
+    class Trainer(keras.Sequential):  # type: ignore[misc]
+        pass
+
+    class Twice(keras.Sequential):  # type: ignore[misc]
+        def call(self, *given: Any, **options: Any) -> Any:
+            return super().call(*given, **options) * 2.0
+
+    check_model(Trainer([keras.Input((4,)), keras.layers.Dense(2)]))
+    with pytest.raises(InvalidInputError, match=r"call of its own \(Twice.call\).*make layers"):
+        check_model(Twice([keras.Input((4,)), keras.layers.Dense(2)]))
+
+
+def test_layers_may_be_called_as_ours_would_be() -> None:
+    """What is made between a dense layer and its tanh has a name, and somebody has used it before."""
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4, 2)),
+            layers.Dense(3, activation="tanh", name="first"),
+            layers.Dense(3, activation="relu", name="first_tanh"),
+            layers.Flatten(name="first_tanh_flat"),
+            layers.Dense(2, name="first_tanh__flat"),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(50, 4, 2)).astype(np.float32)
+    assert np.abs(np.asarray(model(x)) - exact_predict(prepare(model), x)).max() < 0.05
+
+
+def test_names_of_layers_become_names_of_cpp() -> None:
+    """A compiler refuses a name that begins with a digit, and two layers that are called alike."""
+    names = _cpp_names(["1st", "a b", "a_b", "a-b", "int", "x" * 300, "layer_1st"])
+    assert len(set(names.values())) == len(names)
+    assert all(name.isidentifier() and len(name) < 120 for name in names.values())
+    assert names["int"] != "int"
+
+
+def test_logic_that_differs_is_refused_before_the_long_stages(tmp_path: Path) -> None:
+    """da4ml saturates numbers of 34 bits wrongly; synthesis and Verilator need not run to see it."""
+    import keras
+
+    model = prepare(keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization()]), "fixed<22,8>")
+    network = trace_network(model)
+    save_model(model, tmp_path)
+    with pytest.raises(
+        BuildError, match=r"RTL interpreter differs.*Next: use fewer bits: numbers of 34 bits"
+    ):
+        check_logic(model, network, tmp_path)

@@ -72,6 +72,12 @@ def test_hls4ml_s_own_configuration_of_a_model_is_taken_as_it_is(
         ({"Model": "fixed<8,2>"}, r"Model of precision is 'fixed<8,2>'"),
         ({"LayerName": {"first": "fixed<8,2>"}}, r"LayerName 'first' of precision"),
         ({"LayerName": {"first": {"precision": "fixed<8,2>"}}}, r"did you mean 'Precision'\?"),
+        (
+            {"LayerName": {"first": {"weight": "fixed<8,2>"}}},
+            r'not read there. Next: put it under "Precision"',
+        ),
+        ({"LayerType": {}}, r"granularity='name'"),
+        ({"HLSConfig": {}}, r"pass what is under it"),
         (_by_layer("first", weights="fixed<8,2>"), r"'weights' for 'first'. Next: did you mean 'weight'\?"),
         (_by_layer("frist", weight="fixed<8,2>"), r"layer 'frist', which model 'plain' has not.*'first'\?"),
         (_by_layer("head", weight="fixed<8,2>"), r"layer 'head'.*Next: name one of"),

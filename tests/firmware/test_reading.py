@@ -72,9 +72,11 @@ def test_events_are_one_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=np.zeros(3))
     np.save(tmp_path / "odd.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "empty.npy").write_bytes(b"")
+    (tmp_path / "x.csv").write_text("1.0,2.0\n")
     for name, said in (
         ("x.npz", "several arrays"),
-        ("odd.npy", "no events can be read"),
+        ("odd.npy", "no .npy file of numbers"),
+        ("x.csv", "no .npy file of numbers"),
         ("empty.npy", "no events can be read"),
         ("none.npy", "No such file"),
     ):

@@ -126,6 +126,14 @@ def _cases() -> dict[str, tuple[Callable[[Any, Any], Any], str]]:
             lambda K, _Q: _chain((4,), K.Dense(2), K.ELU(name="x")),
             r"\(ELU\).*Activation\('elu'\)",
         ),
+        "of Keras: flat, channels first": (
+            lambda K, _Q: _chain((4, 2), K.Flatten(data_format="channels_first", name="x"), K.Dense(2)),
+            r"channels first, and moves values.*channels_last",
+        ),
+        "flat, channels first": (
+            lambda K, Q: _chain((4, 2), Q.QDense(3), K.Flatten(data_format="channels_first", name="x")),
+            r"channels first, and moves values.*channels_last",
+        ),
         "of Keras: exponential": (
             lambda K, _Q: _chain((4,), K.Dense(2, activation="exponential", name="x")),
             r"'exponential' of layer 'x' has no table.*sigmoid",

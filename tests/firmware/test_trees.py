@@ -200,3 +200,30 @@ def test_boosted_trees_are_exact_in_every_stage(capsys: pytest.CaptureFixture[st
         print(
             f"\n50 trees: {firmware.report.network.lut:,} LUT (open-synthesis estimate), 100,000 events agree"
         )
+
+
+def test_what_is_around_the_trees_is_not_left_out() -> None:
+    """A model that the trees only correct, or a scaling before them, would be another result, unseen."""
+    x = _events(200)
+    y = (x[:, 0] > 0).astype(int)
+    linear = pytest.importorskip("sklearn.linear_model").LogisticRegression()
+    pipeline = pytest.importorskip("sklearn.pipeline").make_pipeline(_classifier(2))
+    begun = ensemble.GradientBoostingClassifier(n_estimators=2, init=linear).fit(x, y)
+    histogram = ensemble.HistGradientBoostingClassifier(max_iter=2).fit(x, y)
+    for model, said in (
+        (begun, r"what another model gives \(init=LogisticRegression\).*init=None"),
+        (pipeline, r"a Pipeline cannot be built.*model\[-1\]"),
+        (histogram, r"HistGradientBoostingClassifier cannot be built.*use sklearn's Gradient"),
+    ):
+        with pytest.raises(UnsupportedLayerError, match=said):
+            read_trees(model)
+
+
+def test_a_model_of_conifer_s_is_read_before_it_is_written(tmp_path: Path) -> None:
+    """conifer counts the leaves when it writes its project, and has no such number before."""
+    import conifer
+
+    model = _classifier(2)
+    config = {**conifer.backends.xilinxhls.auto_config(), "OutputDir": str(tmp_path / "project")}
+    theirs = conifer.converters.convert_from_sklearn(model, config)
+    assert np.array_equal(read_trees(theirs).predict(_events(50)), read_trees(model).predict(_events(50)))

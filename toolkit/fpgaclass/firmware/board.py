@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,7 +97,9 @@ def load_board(board: str | Path | Board) -> Board:
         )
     own, known = str(board).endswith(".toml"), board_names()
     if not own and str(board).casefold() not in known:
-        close = did_you_mean(board, known)
+        # "Alveo U250" and the platform's name have the board's in them.
+        within = [one for one in known if one in re.split(r"[\s_]+", str(board).casefold())]
+        close = did_you_mean(within[0] if len(within) == 1 else board, known)
         raise InvalidInputError(
             f"no board {str(board)!r}",
             where=str(_FOLDER),

@@ -27,6 +27,8 @@ from fpgaclass.firmware.trees.logic import Trees
 from fpgaclass.firmware.vector import load_library
 
 LIBRARY = "emulation.so"
+# A layer's name becomes part of file names.
+_LONGEST_NAME = 100
 
 
 def emulator(model: Any) -> str:
@@ -93,8 +95,10 @@ def _for_hls4ml(model: Any) -> Any:
     """
     import keras
 
+    names = _cpp_names([layer.name for layer in model.layers])
+
     def same(layer: Any) -> Any:
-        name = _cpp_name(layer.name)
+        name = names[layer.name]
         if type(layer).__name__ == "ReLU" and not layer.threshold and not layer.negative_slope:
             return keras.layers.Activation("relu", name=name)
         return type(layer).from_config({**layer.get_config(), "name": name})
@@ -102,7 +106,7 @@ def _for_hls4ml(model: Any) -> Any:
     twin = keras.models.clone_model(model, clone_function=same)
     for layer in model.layers:
         if layer.weights:
-            twin.get_layer(_cpp_name(layer.name)).set_weights(layer.get_weights())
+            twin.get_layer(names[layer.name]).set_weights(layer.get_weights())
     return twin
 
 
@@ -132,9 +136,17 @@ def _wrapping_quantisers() -> Iterator[None]:
         bit_exact.requested_by_non_saturating_quantizer = before
 
 
-def _cpp_name(name: str) -> str:
-    clean = re.sub(r"\W", "_", name)
-    return f"{clean}_named" if clean in _TAKEN or not clean[0].isalpha() else clean
+def _cpp_names(names: list[str]) -> dict[str, str]:
+    """Return a C++ name for each, no two of them alike."""
+    found: dict[str, str] = {}
+    for name in names:
+        clean = re.sub(r"\W", "_", name)[:_LONGEST_NAME]
+        clean = clean if clean[0].isalpha() else f"layer_{clean}"
+        clean = f"{clean}_named" if clean in _TAKEN else clean
+        while clean in found.values():
+            clean += "_again"
+        found[name] = clean
+    return found
 
 
 def compile_hls(folder: Path) -> Path:

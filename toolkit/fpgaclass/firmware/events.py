@@ -65,7 +65,7 @@ def _numbers(x: npt.ArrayLike) -> npt.NDArray[Any]:
         )
     try:
         events = np.asarray(x)
-    except (TypeError, ValueError) as odd:
+    except (TypeError, ValueError, RuntimeError) as odd:  # the last is torch's, of a tensor with a gradient
         raise InvalidInputError(f"events are no array of numbers: {odd}", next_step=_HOW) from odd
     if events.dtype.kind not in _NUMBERS:
         raise InvalidInputError(f"events are no array of numbers: of type {events.dtype}", next_step=_HOW)

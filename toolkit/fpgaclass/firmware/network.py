@@ -93,6 +93,12 @@ def trace_network(model: Any) -> Network:
     )
 
 
+def widest(logic: Any) -> int:
+    """Return the bits of the widest number within da4ml's logic."""
+    intervals = [(op.qint.min, op.qint.max, op.qint.step) for op in logic.ops]
+    return max(math.ceil(math.log2((high - low) / step + 1)) for low, high, step in intervals)
+
+
 def trace_layers(model: Any, x: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
     """Evaluate the logic up to each layer: layer name -> its values (n, values of an event)."""
     traces = _trace(model)

@@ -22,10 +22,14 @@ from fpgaclass.firmware.emulation import compile_hls, emulate, emulator, write_h
 from fpgaclass.firmware.kernel import fit_to, make_design, shell_resources
 from fpgaclass.firmware.lattice import place_and_route
 from fpgaclass.firmware.models.model import save_model
-from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, write_rtl
+from fpgaclass.firmware.network import TOP, Network, NetworkRtl, trace_network, widest, write_rtl
 from fpgaclass.firmware.report import OPEN_SYNTHESIS, PLACE_AND_ROUTE, Report
 from fpgaclass.firmware.synthesis import find_yosys, synthesise
 from fpgaclass.firmware.vector import LIBRARY, SOFTWARE, compile_vector, run_vector, write_vector
+
+# Some of da4ml's operations are exact up to so many bits, and most go further.
+_SAFE_BITS = 32
+_FIRST_LOOK = 500
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def run_stages(
     save_model(model, folder)
     with stage("network as logic", "da4ml"):
         network = fit_to(board, trace_network(model))
+        check_logic(model, network, folder)
         rtl = write_rtl(network, board, folder / "rtl")
     with stage("C++ of the model", emulator(model)):
         write_hls(model, board, folder / "hls")
@@ -74,6 +79,28 @@ def run_stages(
             path, known = folder / f"{name}.bit", {"platform": board.platform, "part": board.part}
             write_bit(path, design, banks=board.banks, link=board.link, **known)
     return Built(network, report, agreements)
+
+
+def check_logic(model: Any, network: Network, where: Path) -> None:
+    """Refuse logic that differs from the model, on some events, before minutes are spent on it.
+
+    Raises:
+        BuildError: names the layer; logic of many bits is what da4ml gets wrong.
+    """
+    events = spread_events(network.inputs, _FIRST_LOOK)
+    try:
+        verify(
+            exact_predict(model, events),
+            {"RTL interpreter": lambda: network.predict(events)},
+            where,
+            lambda name, event: locate(model, where, name, events[event : event + 1]),
+        )
+    except BuildError as differs:
+        bits = widest(network.logic)
+        if bits <= _SAFE_BITS:
+            raise
+        step = f"use fewer bits: numbers of {bits} bits are in it, and da4ml is exact up to {_SAFE_BITS}"
+        raise BuildError(differs.what, where=differs.where, next_step=step) from differs
 
 
 def check_room(network: Network, board: Board) -> None:

@@ -35,6 +35,7 @@ IN_HGQ2 = {
     "PReLU": "keras.layers.LeakyReLU with one slope for all",
     "ELU": "hgq.layers.QUnaryFunctionLUT('elu')",
     "Subtract": "hgq.layers.QSubtract",
+    "Average": "hgq.layers.QAveragePow2",
     "QSum": "GlobalAveragePooling1D over a power of two of values, or hgq.layers.QDense",
     "QMeanPow2": "GlobalAveragePooling1D",
     "DepthwiseConv2D": "hgq.layers.QConv2D",

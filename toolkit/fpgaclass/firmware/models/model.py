@@ -12,7 +12,8 @@ import numpy as np
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError, digest_of
 from fpgaclass.firmware.models.plain import check_plain_layer, steps_of
-from fpgaclass.firmware.models.supported import check_input, check_quantised_layer
+from fpgaclass.firmware.models.quantisers import check_input
+from fpgaclass.firmware.models.supported import check_quantised_layer
 from fpgaclass.firmware.trees.logic import Trees
 
 MODEL_FILE = "model.keras"
@@ -60,6 +61,12 @@ def check_model(model: Any) -> None:
         raise InvalidInputError(
             f"model {model.name!r} is Python code of its own ({type(model).__name__})",
             next_step="build it of layers: keras.Sequential, or keras.Model(inputs, outputs)",
+        )
+    if type(model).call not in (keras.Sequential.call, keras.src.models.Functional.call):
+        raise InvalidInputError(
+            f"model {model.name!r} has a call of its own ({type(model).__name__}.call), which firmware "
+            "would not have",
+            next_step="make layers of what it does, and leave the method out",
         )
     if not model.built or not getattr(model, "inputs", None):
         raise InvalidInputError(
@@ -121,7 +128,15 @@ def canonical(model: Any) -> Any:
         config = {**layer.get_config(), "name": names[layer.name]}
         if type(layer).__name__ == "Activation" and config["activation"] == "relu":
             return keras.layers.ReLU(name=config["name"])
-        return type(layer).from_config(config)
+        try:
+            return type(layer).from_config(config)
+        except (TypeError, ValueError) as own:
+            raise UnsupportedLayerError(
+                f"layer {layer.name!r} ({type(layer).__name__}) holds Python code of its own, such as a "
+                "regulariser, which cannot be copied",
+                next_step="use those of keras, or decorate yours with "
+                "@keras.saving.register_keras_serializable()",
+            ) from own
 
     entrance = model.inputs[0]._keras_history.operation
     given = keras.Input(model.input_shape[1:], dtype=entrance.dtype, name=names[entrance.name])

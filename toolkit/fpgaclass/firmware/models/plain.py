@@ -10,7 +10,7 @@ from fpgaclass.core import UnsupportedLayerError
 from fpgaclass.firmware.models.folding import LINEAR, Step, fold
 from fpgaclass.firmware.models.instead import IN_KERAS
 from fpgaclass.firmware.models.scaling import BEFORE, SCALINGS, check_scaling, scaling_of
-from fpgaclass.firmware.models.supported import check_convolution, check_pooling
+from fpgaclass.firmware.models.supported import check_convolution, check_flatten, check_pooling
 
 BOUNDED_TABLES = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 TABLES = (*BOUNDED_TABLES, "elu", "selu", "gelu", "silu", "swish", "softplus", "relu6")
@@ -42,9 +42,7 @@ def check_plain_layer(layer: Any) -> None:
     if not isinstance(layer, keras.Layer):
         raise UnsupportedLayerError(
             f"the function {kind} between layers cannot be built",
-            next_step=f"use keras.layers.{kind} for two tensors, and for a constant keras.layers.Rescaling"
-            if kind in _MERGES
-            else "use layers",
+            next_step=_instead_of_function(kind),
         )
     if kind in ("Functional", "Sequential"):
         raise UnsupportedLayerError(
@@ -79,7 +77,8 @@ def check_plain_layer(layer: Any) -> None:
         if layer.activation is not getattr(keras.activations, name, None):
             raise UnsupportedLayerError(
                 f"the activation of layer {layer.name!r} is a function of its own that is called {name!r}",
-                next_step="use one of keras.activations",
+                next_step="use one of keras.activations; for the same function no training is needed: "
+                "layer.activation = keras.activations.relu",
             )
         if name not in ("linear", "relu", "leaky_relu", "softmax", *TABLES):
             raise UnsupportedLayerError(
@@ -90,6 +89,8 @@ def check_plain_layer(layer: Any) -> None:
         check_convolution(layer)
     if kind in _POOLS:
         check_pooling(layer)
+    if kind == "Flatten":
+        check_flatten(layer)
     if kind in SCALINGS:
         check_scaling(layer)
     if kind == "Average" and len(layer.input) > 2:
@@ -102,14 +103,27 @@ def check_plain_layer(layer: Any) -> None:
         )
 
 
+def _instead_of_function(kind: str) -> str:
+    """Say which layer does what a function of ``keras.ops``, or an operator, does."""
+    if kind == "GetItem":
+        return "take the columns from the events with NumPy; or a Dense layer takes what it needs"
+    name = {"Relu": "ReLU", "Sigmoid": "Activation('sigmoid')", "Tanh": "Activation('tanh')"}.get(kind, kind)
+    if name.partition("(")[0] not in PLAIN:
+        return "use layers"
+    constant = kind in ("Add", "Subtract", "Multiply")
+    return f"use keras.layers.{name}" + (
+        " for two tensors, and for a constant keras.layers.Rescaling" if constant else ""
+    )
+
+
 def steps_of(model: Any) -> list[Step]:
     """Return what a model does, in order, folded: normalisations into weights, ReLU into its layer.
 
     Raises:
         UnsupportedLayerError: a Normalization or Rescaling is beside no layer that has weights.
     """
-    if type(model).__name__ == "Sequential":
-        model = model._functional
+    taken = {layer.name for layer in model.layers}
+    model = getattr(model, "_functional", None) or model
     steps: list[Step] = []
     alias: dict[int, int] = {}
     for _, level in sorted(model._nodes_by_depth.items(), reverse=True):
@@ -122,7 +136,7 @@ def steps_of(model: Any) -> list[Step]:
             if kind in _NOTHING or (kind == "Activation" and _function(layer) == "linear"):
                 alias[output] = inputs[0]
                 continue
-            steps += _steps(layer, kind, inputs, output)
+            steps += _steps(layer, kind, inputs, output, taken)
     result = alias.get(id(model.outputs[0]), id(model.outputs[0]))
     fold(steps, result)
     if all(step.kind in ("Flatten", "Reshape", "Concatenate") for step in steps):
@@ -139,6 +153,14 @@ def steps_of(model: Any) -> list[Step]:
     return steps
 
 
+def free_name(name: str, taken: set[str]) -> str:
+    """Return ``name``, or one like it that is not taken; it is taken then."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 def idle_names(model: Any) -> set[str]:
     """Return the names of what does nothing at inference, as hls4ml's configuration may name it, too."""
     idle: set[str] = set()
@@ -151,7 +173,7 @@ def idle_names(model: Any) -> set[str]:
     return idle
 
 
-def _steps(layer: Any, kind: str, inputs: list[int], output: int) -> list[Step]:
+def _steps(layer: Any, kind: str, inputs: list[int], output: int, taken: set[str]) -> list[Step]:
     step = Step(kind, layer.name, layer, inputs, output)
     after = "linear"
     if kind in LINEAR:
@@ -169,7 +191,8 @@ def _steps(layer: Any, kind: str, inputs: list[int], output: int) -> list[Step]:
         return [step]
     # A key of its own for the tensor between a layer and its activation.
     step.output = -output
-    return [step, _activation(Step(kind, f"{layer.name}_{after}", layer, [-output], output), after)]
+    own = Step(kind, free_name(f"{layer.name}_{after}", taken), layer, [-output], output)
+    return [step, _activation(own, after)]
 
 
 def _activation(step: Step, name: str) -> Step:

@@ -55,7 +55,9 @@ def read_events(path: str | Path) -> npt.NDArray[Any]:
     try:
         events = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as bad:
-        raise InvalidInputError(f"no events can be read: {bad}", where=str(path), next_step=_ONE) from bad
+        # NumPy takes whatever it does not know for a pickle.
+        what = "it is no .npy file of numbers" if "pickle" in str(bad) else str(bad)
+        raise InvalidInputError(f"no events can be read: {what}", where=str(path), next_step=_ONE) from bad
     if not isinstance(events, np.ndarray):
         events.close()
         raise InvalidInputError("a file of several arrays are no events", where=str(path), next_step=_ONE)

@@ -12,6 +12,7 @@ from typing import Any
 
 from fpgaclass.core import UnsupportedLayerError
 from fpgaclass.firmware.models.instead import IN_HGQ2
+from fpgaclass.firmware.models.quantisers import quantiser_faults
 
 _DENSE = ("QDense", "QBatchNormDense", "QEinsumDense", "QEinsumDenseBatchnorm")
 _CONVOLUTIONS = ("QConv1D", "QConv2D")
@@ -70,29 +71,13 @@ def check_pooling(layer: Any) -> None:
     _refuse(layer, _pooling_faults(layer))
 
 
-def check_input(model: Any) -> None:
-    """Refuse a model whose input does not meet a fixed-point type that works as a bus does.
+def check_flatten(layer: Any) -> None:
+    """Refuse a Flatten, of either kind, that does not keep the order of the values.
 
     Raises:
-        UnsupportedLayerError: the first quantiser saturates, rounds to even, or there is none.
+        UnsupportedLayerError: names the layer, what is wrong with it and what would do instead.
     """
-    for layer, quantiser in _first_quantisers(model, model.inputs[0]):
-        if quantiser is None:
-            raise UnsupportedLayerError(
-                f"layer {layer.name!r} ({type(layer).__name__}) takes the model's input as it is, "
-                "without a fixed-point type",
-                next_step="begin with an HGQ2 layer, or with hgq.quantizer.Quantizer",
-            )
-        if quantiser.overflow_mode != "WRAP":
-            raise UnsupportedLayerError(
-                f"the input quantiser of the first layer {layer.name!r} saturates",
-                next_step="give it overflow_mode='WRAP', HGQ2's default for data; clip the inputs before",
-            )
-        if quantiser.round_mode not in ("TRN", "RND"):
-            raise UnsupportedLayerError(
-                f"the input quantiser of the first layer {layer.name!r} rounds by {quantiser.round_mode}",
-                next_step="give it round_mode='RND' or 'TRN'",
-            )
+    _refuse(layer, _flatten_faults(layer))
 
 
 def power_of_two(count: float) -> bool:
@@ -148,8 +133,15 @@ def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
             "may have another table for each value, which hls4ml cannot write",
             "make it with allow_heterogeneous_table=False",
         )
+    if kind == "UnaryFunctionLUT" and activation is not getattr(keras.activations, _called(activation), None):
+        yield (
+            f"has a function of its own ({_called(activation)}), which no file holds",
+            "use one of keras.activations, by its name",
+        )
     if kind in ("Conv1D", "Conv2D"):
         yield from _convolution_faults(layer)
+    if kind == "Flatten":
+        yield from _flatten_faults(layer)
     if kind in (*_POOLS, *_GLOBAL):
         yield from _pooling_faults(layer)
     if kind == "BatchNormalization" and layer.axis not in (-1, len(layer.input.shape) - 1):
@@ -166,47 +158,7 @@ def _faults(layer: Any, kind: str) -> Iterator[tuple[str, str]]:
         yield from _relu_faults(layer)
     if kind == "UnaryFunctionLUT" and len(layer.input.shape) > 2:
         yield "has values in rows, which hls4ml cannot write", "put keras.layers.Flatten before it"
-    if not _rounded_once(layer):
-        yield (
-            "rounds what was rounded more finely just before it, and hls4ml's C++ does one of the two",
-            "leave out one of them: the Quantizer, the enable_oq before it or the enable_iq after it",
-        )
-
-
-def _rounded_once(layer: Any) -> bool:
-    """Whether no quantiser of one type for all values follows another that is finer or wider.
-
-    The values of a table are rounded where the table is made, and count as rounded by nothing.
-    """
-    given = layer.input
-    if type(layer).__name__ == "Quantizer":
-        after = layer.quantizer
-    elif layer.__dict__.get("_enable_iq") and not isinstance(given, (list, tuple)):
-        after = layer.iq.quantizer
-    else:
-        return True
-    source = given._keras_history.operation
-    while type(source).__name__ in ("Flatten", "Reshape", "Dropout"):
-        source = source.input._keras_history.operation
-    if type(source).__name__ == "Quantizer":
-        before = source.quantizer
-    elif source.__dict__.get("_enable_oq") and type(source).__name__ != "QUnaryFunctionLUT":
-        before = source.oq.quantizer
-    else:
-        return True
-    types = [_one_type(quantiser) for quantiser in (before, after)]
-    if None in types:
-        return True
-    first, second = types
-    return all(there <= here for there, here in zip(first or (), second or (), strict=True))
-
-
-def _one_type(quantiser: Any) -> tuple[float, ...] | None:
-    """Return (sign, integer, fraction) bits if they are the same for all values."""
-    import numpy as np
-
-    bits = [np.unique(np.asarray(part)) for part in quantiser.kif]
-    return tuple(float(part[0]) for part in bits) if all(len(part) == 1 for part in bits) else None
+    yield from quantiser_faults(layer)
 
 
 def _convolution_faults(layer: Any) -> Iterator[tuple[str, str]]:
@@ -242,6 +194,15 @@ def _pooling_faults(layer: Any) -> Iterator[tuple[str, str]]:
         )
 
 
+def _flatten_faults(layer: Any) -> Iterator[tuple[str, str]]:
+    if layer.data_format != "channels_last" and len(layer.input.shape) > 2:
+        yield "takes the channels first, and moves values about", "use data_format='channels_last'"
+
+
+def _called(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def _relu_faults(layer: Any) -> Iterator[tuple[str, str]]:
     if getattr(layer, "max_value", None) is not None:
         yield "has a max_value", "leave it out, and give the next layer an iq_conf that saturates"
@@ -253,25 +214,6 @@ def _relu_faults(layer: Any) -> Iterator[tuple[str, str]]:
             f"has slope {slope:g}, which no fixed-point number is",
             f"use negative_slope={2.0 ** round(math.log2(slope)):g}, or {exact_slope(slope)}",
         )
-
-
-def _first_quantisers(model: Any, tensor: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield (layer, quantiser or None) for everything that reads a tensor, through what only moves values."""
-    for layer in model.layers:
-        for node in layer._inbound_nodes:
-            places = [i for i, given in enumerate(node.input_tensors) if given is tensor]
-            if not places:
-                continue
-            kind = type(layer).__name__
-            if kind == "Quantizer":
-                yield layer, layer.quantizer
-            elif kind in ("Flatten", "Reshape", "Dropout", "Concatenate"):
-                yield from _first_quantisers(model, node.outputs[0])
-            elif not layer.__dict__.get("_enable_iq"):
-                yield layer, None
-            else:
-                several = getattr(layer.iq, "quantizers", (layer.iq,) * len(node.input_tensors))
-                yield from ((layer, several[place].quantizer) for place in places)
 
 
 def _instead(layer: Any, kind: str) -> str:

@@ -14,6 +14,11 @@ Precision: TypeAlias = str | FixedPoint | Mapping[str, Any] | None
 DEFAULT = "fixed<16,6>"
 _PARTS = ("weight", "scale", "bias", "result", "default")
 _PLACES = ("Model", "LayerName")
+_INSTEAD = {
+    "LayerType": "let config_from_keras_model make it with granularity='name'",
+    "HLSConfig": "pass what is under it: precision['HLSConfig']",
+    "Precision": 'put it under "Model": {"Model": {"Precision": "fixed<16,6>"}}',
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Precisions:
             if key not in _PLACES:
                 raise InvalidInputError(
                     f"precision has a key {key!r}, which is not read",
-                    next_step=did_you_mean(key, _PLACES) or _HOW_BY_LAYER,
+                    next_step=_INSTEAD.get(key) or did_you_mean(key, _PLACES) or _HOW_BY_LAYER,
                 )
         unread: list[str] = []
         model = _types(_mapping(precision.get("Model", {}), "Model"), "the model", unread)
@@ -143,6 +148,12 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 def _types(about: Mapping[str, Any], whose: str, unread: list[str]) -> dict[str, FixedPoint]:
     """Read the types of a layer or of the model; what of them is not read goes to ``unread``."""
     _refuse_misspelt((key for key in about if key != "Precision"), ("Precision",), whose)
+    for key in about:
+        if key in _PARTS:
+            raise InvalidInputError(
+                f"precision has a key {key!r} for {whose}, which is not read there",
+                next_step=f'put it under "Precision": {{"Precision": {{"{key}": ...}}}}',
+            )
     given = about.get("Precision", {})
     if isinstance(given, (str, FixedPoint)):
         given = {"default": given}

@@ -10,7 +10,7 @@ import numpy as np
 from fpgaclass.core import InvalidInputError, warn
 from fpgaclass.firmware.models.folding import Step
 from fpgaclass.firmware.models.model import check_model, is_quantised
-from fpgaclass.firmware.models.plain import BOUNDED_TABLES, idle_names, steps_of
+from fpgaclass.firmware.models.plain import BOUNDED_TABLES, free_name, idle_names, steps_of
 from fpgaclass.firmware.models.supported import exact_slope
 from fpgaclass.firmware.quantisation.precision import FixedPoint, covering
 from fpgaclass.firmware.quantisation.precisions import Precision, Precisions
@@ -66,6 +66,7 @@ def quantise(model: Any, precision: Precision = None, *, name: str | None = None
     check_scaled(steps, types, entrance)
     inputs = keras.Input(given.shape[1:])
     network = _Network(types, id(given), inputs, types.result(entrance))
+    network.names |= {step.name for step in steps}
     for step in steps:
         network.add(step, last=step is steps[-1])
     types.warn_of_unused(why)
@@ -88,6 +89,7 @@ class _Network:
         self.kinds = {key: taken}
         self.raw = {key}
         self.rounded = 0
+        self.names: set[str] = set()
 
     def add(self, step: Step, last: bool) -> None:
         """Append one step; the last one's result is rounded too."""
@@ -102,7 +104,7 @@ class _Network:
         if last and not rounded:
             from hgq.quantizer import Quantizer
 
-            result = Quantizer(_type(kind, "datalane"), name=f"{step.name}_rounded")(result)
+            result = Quantizer(_type(kind, "datalane"), name=self._free(f"{step.name}_rounded"))(result)
         self.tensors[step.output] = result
         if moved and step.inputs[0] in self.raw:
             self.raw.add(step.output)
@@ -129,10 +131,11 @@ class _Network:
             table = QUnaryFunctionLUT(step.activation, taken, allow_heterogeneous_table=False, **common)
             value = values[0]
             # hls4ml writes tables of flat values only.
-            flat = value if len(value.shape) == 2 else keras.layers.Flatten(name=f"{name}_flat")(value)
-            result = table(flat)
-            if flat is not value:
-                result = keras.layers.Reshape(value.shape[1:], name=f"{name}_shape")(result)
+            if len(value.shape) == 2:
+                result = table(value)
+            else:
+                result = table(keras.layers.Flatten(name=self._free(f"{name}_flat"))(value))
+                result = keras.layers.Reshape(value.shape[1:], name=self._free(f"{name}_shape"))(result)
             return result, True
         if step.kind == "Softmax":
             types = _softmax_types(values[0].shape[-1])
@@ -204,7 +207,8 @@ class _Network:
         if kind.startswith("Global"):
             pool = getattr(hgq.layers, f"Q{kind.removeprefix('Global')}")
             whole = pool(tuple(value.shape[1:-1]), iq_conf=taken, **common)(value)
-            return (whole if source.keepdims else keras.layers.Flatten(name=f"{step.name}_flat")(whole)), True
+            flat = keras.layers.Flatten(name=self._free(f"{step.name}_flat"))
+            return (whole if source.keepdims else flat(whole)), True
         shape = {"pool_size": source.pool_size, "strides": source.strides, "padding": source.padding}
         return getattr(hgq.layers, f"Q{kind}")(iq_conf=taken, **shape, **common)(value), True
 
@@ -216,8 +220,10 @@ class _Network:
         result, taken = values[0], self._input(step.inputs[0])
         for place, (key, value) in enumerate(zip(step.inputs[1:], values[1:], strict=True), start=1):
             final = place == len(values) - 1
-            options = common if final else {**common, "name": f"{step.name}_{place}", "enable_oq": False}
-            options = options if final else {k: v for k, v in options.items() if k != "oq_conf"}
+            options = common
+            if not final:
+                options = {k: v for k, v in common.items() if k != "oq_conf"}
+                options |= {"name": self._free(f"{step.name}_{place}"), "enable_oq": False}
             result = layer(iq_confs=[taken, self._input(key)], **options)([result, value])
             # A partial sum may be larger than the types of its parts.
             grown = self.types.result(step.name).wider(place)
@@ -228,7 +234,7 @@ class _Network:
         result = values[0]
         for place, value in enumerate(values[1:], start=1):
             last = place == len(values) - 1
-            result = layer(name=name if last else f"{name}_{place}", **options)([result, value])
+            result = layer(name=name if last else self._free(f"{name}_{place}"), **options)([result, value])
         return result
 
     def _input(self, key: int) -> Any:
@@ -241,7 +247,10 @@ class _Network:
         from hgq.quantizer import Quantizer
 
         self.rounded += 1
-        return Quantizer(self._input(key), name=f"{name}_input_{self.rounded}")(value)
+        return Quantizer(self._input(key), name=self._free(f"{name}_input_{self.rounded}"))(value)
+
+    def _free(self, name: str) -> str:
+        return free_name(name, self.names)
 
 
 def _type(kind: FixedPoint, place: str, rounding: str | None = None, overflow: str | None = None) -> Any:

@@ -113,14 +113,12 @@ def _ensemble(model: Any) -> dict[str, Any]:
     if library == "conifer":
         fields = ("n_classes", "n_features", "init_predict", "norm", "splitting_convention")
         rows = [
-            [{key: getattr(tree, key) for key in tree._tree_fields} for tree in row] for row in model.trees
+            [{key: getattr(tree, key) for key in tree._tree_fields if hasattr(tree, key)} for tree in row]
+            for row in model.trees
         ]
         return {**{key: getattr(model, key) for key in fields}, "trees": rows}
-    if library == "sklearn" and "GradientBoosting" not in type(model).__name__:
-        raise UnsupportedLayerError(
-            f"a {type(model).__name__} cannot be built",
-            next_step="use sklearn's GradientBoostingClassifier or -Regressor, or xgboost",
-        )
+    if library == "sklearn":
+        _check_sklearn(model)
     if library == "sklearn" and not hasattr(model, "n_classes_"):
         model = copy.copy(model)
         model.n_classes_ = 1
@@ -138,9 +136,27 @@ def _ensemble(model: Any) -> dict[str, Any]:
     except Exception as bad:  # a converter meets each model with exceptions of its own
         raise UnsupportedLayerError(
             f"conifer cannot read a {type(model).__name__}: {type(bad).__name__} {bad}",
-            next_step="train it first; use a GradientBoosting or xgboost model of trees",
+            next_step="train it first; use a GradientBoosting or xgboost model of trees (booster='gbtree')",
         ) from bad
     return found
+
+
+def _check_sklearn(model: Any) -> None:
+    """Refuse what is no gradient boosting, and one that begins with another model's prediction."""
+    kind = type(model).__name__
+    if kind not in ("GradientBoostingClassifier", "GradientBoostingRegressor"):
+        step = "use sklearn's GradientBoostingClassifier or -Regressor, or xgboost"
+        within = {"Pipeline": "model[-1], and scale the events before", "GridSearchCV": "best_estimator_"}
+        raise UnsupportedLayerError(
+            f"a {kind} cannot be built",
+            next_step=f"give what is in it, {within[kind]}" if kind in within else step,
+        )
+    if model.init not in (None, "zero"):
+        raise UnsupportedLayerError(
+            f"the {kind} adds its trees to what another model gives (init={type(model.init).__name__}), "
+            "which is not built",
+            next_step="train it with init=None",
+        )
 
 
 def _as_xgboost(model: Any, found: dict[str, Any]) -> dict[str, Any]:
