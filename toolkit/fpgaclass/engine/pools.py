@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import threading
 from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from fpgaclass.core import FpgaClassError, ToolMissingError
 from fpgaclass.engine.job import Job, Outcome
 from fpgaclass.engine.parent import EngineError
-from fpgaclass.engine.runner import execute, execute_job, warm_up
+from fpgaclass.engine.runner import cool_down, execute, execute_job, warm_up
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -39,23 +40,27 @@ def run_jobs(
     if scheduler:
         yield from _on_dask(jobs, scheduler)
         return
+    stop = threading.Event()
     with ThreadPoolExecutor(max(1, at_once)) as pool:
         try:
-            yield from _bounded(jobs, pool, 2 * at_once + 2)
+            yield from _bounded(jobs, pool, 2 * at_once + 2, stop)
         except BaseException:
+            # A pool waits for what it has begun, and a cell may take ten minutes: what runs is ended.
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            cool_down()
             raise
 
 
 def _bounded(
-    jobs: Iterable[tuple[Key, Job]], pool: ThreadPoolExecutor, most: int
+    jobs: Iterable[tuple[Key, Job]], pool: ThreadPoolExecutor, most: int, stop: threading.Event
 ) -> Iterator[list[tuple[Key, Outcome]]]:
     waiting: dict[Future[Outcome], Key] = {}
     for key, job in jobs:
         # Started here and not in a thread of the pool: a jail ends with the thread that made it.
         with contextlib.suppress(EngineError):
             warm_up(job.modules, jailed=job.jailed, threads=job.threads)
-        waiting[pool.submit(execute_job, job)] = key
+        waiting[pool.submit(execute_job, job, stop)] = key
         if len(waiting) >= most:
             yield from _done(waiting)
     while waiting:

@@ -24,10 +24,12 @@ def execute(job: bytes) -> bytes:
     return execute_job(Job.from_bytes(job)).to_bytes()
 
 
-def execute_job(job: Job) -> Outcome:
-    """Do what `execute` does, without the bytes."""
+def execute_job(job: Job, stop: threading.Event | None = None) -> Outcome:
+    """Do what `execute` does, without the bytes, and try nothing again once ``stop`` is set."""
     trouble = ""
     for attempt in range(1, _ATTEMPTS + 1):
+        if stop is not None and stop.is_set():
+            break
         try:
             outcome = replace(_parent(job).run(job), attempts=attempt)
         except EngineError as failed:
