@@ -186,7 +186,24 @@ except OSError as trouble:
     folder.submit("ada")
     folder.mark(jobs=2)
     text = json.dumps(folder.graded("mallory"))
-    assert "refused" in text
+    assert "refused" in text or "processes ran at once" in text
+    assert folder.read("ada").total == 6
+
+
+def test_a_fork_bomb_without_end_is_ended(folder: Any) -> None:
+    """It would hold every processor of the machine for as long as a cell may take, which is ten minutes."""
+    folder.submit(
+        "mallory",
+        change=_first(
+            "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
+        ),
+    )
+    folder.submit("ada")
+    started = time.monotonic()
+    done = folder.mark(jobs=2)
+    assert time.monotonic() - started < 120
+    assert "more than 128 processes ran at once" in done["mallory"].note
+    assert folder.read("mallory").total == 0
     assert folder.read("ada").total == 6
 
 

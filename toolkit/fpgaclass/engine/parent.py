@@ -28,6 +28,9 @@ _POWERS = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETF
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _IMPORTS = 600.0
 _WATCH = 0.5
+# A pool of workers has one for each processor; what forks without end soon has every process it may have,
+# and would hold the machine for as long as a cell may take.
+_FAMILY = 128
 _BACKSTOP = 90.0
 ENDLESS = "a check took longer than it may, and could not be stopped"
 
@@ -218,14 +221,19 @@ class _Watched:
             return {}
 
     def _look(self) -> None:
-        """End the student's process if it has taken too much memory; many quick cells do not hide it."""
+        """End the student's process if its family is too many or too large; quick cells do not hide it."""
         now = time.monotonic()
         if not self._job.jailed or now - self._looked < _WATCH:
             return
         self._looked = now
-        if _memory(self._student) > self._job.memory:
+        family = _family(self._student)
+        if len(family) > _FAMILY:
+            self._reason = f"more than {_FAMILY} processes ran at once"
+        elif sum(_private(pid) + _files(pid) for pid in family) > self._job.memory:
             self._reason = f"more than {self._job.memory / 1e9:g} GB of memory were used"
-            _kill(self._student)
+        else:
+            return
+        _kill(self._student)
 
 
 def _kill(fork: int) -> None:
@@ -233,15 +241,15 @@ def _kill(fork: int) -> None:
         pidfd_send_signal(fork, signal.SIGKILL)
 
 
-def _memory(fork: int) -> int:
-    """Return the bytes that a fork and its children have for themselves, files in memory among them."""
+def _family(fork: int) -> list[int]:
+    """Return the process ids of a fork and of all that it started, and they in turn."""
     import psutil
 
     with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
         told = Path(f"/proc/self/fdinfo/{fork}").read_text()
         top = psutil.Process(int(told.partition("Pid:")[2].split()[0]))
-        return sum(_private(one.pid) + _files(one.pid) for one in (top, *top.children(recursive=True)))
-    return 0
+        return [one.pid for one in (top, *top.children(recursive=True))]
+    return []
 
 
 def _private(pid: int) -> int:
