@@ -154,7 +154,9 @@ class Coursework:
                 raise UsageError(f"{lab} has no deadline that could be moved", next_step="leave out --until")
             by = until.astimezone(UTC) - due
             if by < timedelta():
-                raise UsageError(f"{lab} is due later than that: {due:%Y-%m-%d %H:%M} UTC")
+                zone = self.course.timezone
+                local = due.astimezone(ZoneInfo(zone))
+                raise UsageError(f"{lab} is due later than that: {local:%Y-%m-%d %H:%M} ({zone})")
         self._door(lab, student, True)
         return self._lateness(lab, student or EVERYBODY, by)
 

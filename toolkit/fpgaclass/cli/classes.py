@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 
 from fpgaclass import classroom
+from fpgaclass.classroom.hints import command
 from fpgaclass.cli import machine
-from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class
+from fpgaclass.cli.options import CoursePath, Json, Lab, State, find_class, told_on_interrupt
 from fpgaclass.course import Course
 
 
@@ -91,7 +92,8 @@ def grade(
         again=again,
     )
     found = find_class(course, state)
-    report = classroom.grade(found, lab, student, state, settings=settings, collect_first=not no_collect)
+    with told_on_interrupt(f"cut off; marks that are written stay, {command('grade', lab)} goes on"):
+        report = classroom.grade(found, lab, student, state, settings=settings, collect_first=not no_collect)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
     else:

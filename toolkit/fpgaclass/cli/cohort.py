@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +13,7 @@ from rich.console import Console, RenderableType
 
 from fpgaclass import cohort
 from fpgaclass.cli import machine
-from fpgaclass.cli.options import CoursePath, Json, find_course, program
+from fpgaclass.cli.options import CoursePath, Json, find_course, program, told_on_interrupt
 from fpgaclass.core import InvalidInputError, UsageError, say, stage
 
 app = typer.Typer(
@@ -233,18 +230,6 @@ def agree(question: str, yes: bool) -> None:
     if not typer.confirm(question, err=True):
         say("nothing was done")
         raise typer.Exit(1)
-
-
-@contextmanager
-def told_on_interrupt(text: str) -> Iterator[None]:
-    """Say how to go on when somebody presses Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        again = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one does not cut the line short
-        say(text)
-        signal.signal(signal.SIGINT, again)
-        raise
 
 
 def _variable(text: str) -> tuple[str, Any]:

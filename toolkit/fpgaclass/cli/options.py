@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fpgaclass.classroom.hints import speak_as
-from fpgaclass.core import UsageError
+from fpgaclass.core import UsageError, say
 
 _FILE = Path("course") / "course.yaml"
 _PACKAGE = Path(__file__).parents[1]
@@ -76,3 +79,15 @@ def find_course(given: Path | None) -> Path:
         if demo.is_file():
             return demo
     raise UsageError("no course was found", where=str(here), next_step="give one with --course")
+
+
+@contextmanager
+def told_on_interrupt(text: str) -> Iterator[None]:
+    """Say how to go on when somebody presses Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one does not cut the line short
+        say(text)
+        signal.signal(signal.SIGINT, again)
+        raise
