@@ -41,7 +41,20 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not archive.is_file():
         archive.parent.mkdir(parents=True, exist_ok=True)
         options = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", str(archive.parent)]
-        command = [sys.executable, "-m", "pip", "download", "-q", "pynq==3.0.1", *options]
+        # uv fetches no source distributions, and an environment that it made has no pip.
+        pip = [
+            sys.executable,
+            "-m",
+            "uv",
+            "tool",
+            "run",
+            "--python",
+            sys.executable,
+            "--with",
+            "setuptools",
+            "pip",
+        ]
+        command = [*pip, "download", "-q", "pynq==3.0.1", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not archive.is_file():
             pytest.skip(f"pynq's source distribution cannot be fetched: {done.stderr.strip()[-200:]}")
