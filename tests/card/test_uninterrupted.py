@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from fpgaclass.card import VirtualCard, write_xclbin
-from fpgaclass.card.uninterrupted import Uninterrupted
+from fpgaclass.core import Uninterrupted
 
 pynq = pytest.importorskip("pynq")
 
@@ -43,6 +43,12 @@ def _pressed_after(seconds: float, cell: Callable[[], None]) -> bool:
         sys.last_value = interrupt  # as IPython does: whatever the frames hold stays alive
         return True
     return False
+
+
+def _seconds(cell: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    cell()
+    return time.perf_counter() - started
 
 
 def test_an_interrupt_waits_for_the_end() -> None:
@@ -121,9 +127,7 @@ def test_the_next_cell_works(
     rng = random.Random(7)
     for cell in (call, by_registers):
         cell()
-        started = time.perf_counter()
-        cell()
-        taken = time.perf_counter() - started
+        taken = min(_seconds(cell) for _ in range(3))  # other work on this machine is not the cell's
         interrupted = 0
         for seed in range(count):
             x[:] = np.random.default_rng(seed).integers(-2000, 2000, x.shape)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 import fpgaclass.card
 from fpgaclass.core import BuildError
-from fpgaclass.firmware import Firmware, build
+from fpgaclass.firmware import Firmware, build, stages
 
 _BUILD = """
 import sys
@@ -179,21 +180,53 @@ def test_an_interrupted_build_stops_its_programs(
     quantised_model: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stop button of a notebook: the build ends now, not when synthesis has."""
-    slow = tmp_path / "slow_yosys"
-    slow.write_text('#!/bin/sh\nif [ "$1" = -V ]; then echo Yosys 0; else sleep 100; fi\n')
+    slow, started = tmp_path / "slow_yosys", tmp_path / "started"
+    slow.write_text(
+        f'#!/bin/sh\nif [ "$1" = -V ]; then echo Yosys 0; else touch "{started}"; sleep 300; fi\n'
+    )
     slow.chmod(0o755)
     monkeypatch.setenv("FPGACLASS_YOSYS", str(slow))
     main = threading.main_thread().ident
     assert main is not None
-    # sent to the thread that waits, as a terminal's would be: in another one it would not end the waiting
-    timer = threading.Timer(2, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    started = time.monotonic()
+
+    def press() -> None:
+        deadline = time.monotonic() + 200
+        while not started.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        # sent to the thread that waits, as a terminal's would be: in another one it would not end the waiting
+        signal.pthread_kill(main, signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
     with pytest.raises(KeyboardInterrupt):
         build(quantised_model, name="interrupted")
-    assert time.monotonic() - started < 30
+    pressing.join()
+    assert time.time() - started.stat().st_mtime < 60, "it did not wait for synthesis"
     assert not list((cache / "firmware").iterdir())
     assert not _tools_in(cache)
+
+
+def test_an_interrupt_that_python_drops_ends_the_build(
+    quantised_model: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a model is traced, two Ctrl-C in a hundred come in a callback of TensorFlow's and are lost."""
+    traced = stages.trace_network
+
+    def pressed(model: Any) -> Any:
+        thing = _Thing()
+        _reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+        del thing
+        return traced(model)
+
+    monkeypatch.setattr(stages, "trace_network", pressed)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # where Python prints what it drops
+    with pytest.raises(KeyboardInterrupt):
+        build(quantised_model, name="dropped")
+    assert not list((cache / "firmware").iterdir())
+
+
+class _Thing:
+    pass
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,9 @@ from fpgaclass.card.simulation.choice import prepare_kernel
 from fpgaclass.card.simulation.kernel_simulator import WATCHDOG
 from fpgaclass.card.system import Program, target_at
 from fpgaclass.card.timeline import Event, Timeline
-from fpgaclass.card.uninterrupted import Uninterrupted
 from fpgaclass.card.zynq import guard
 from fpgaclass.card.zynq import system as zynq
-from fpgaclass.core import CardError, InvalidInputError
+from fpgaclass.core import CardError, InvalidInputError, Uninterrupted
 
 _PROGRAM_S = 2.0
 _OPEN = "pynq.Overlay(firmware.path)"

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from fpgaclass.card.timeline import Timeline
-from fpgaclass.card.uninterrupted import Uninterrupted, wait_until
+from fpgaclass.core import Uninterrupted, wait_until
 
 
 class CommandBuffer:

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from fpgaclass.card.uninterrupted import Uninterrupted
-from fpgaclass.core import CardError
+from fpgaclass.core import CardError, Uninterrupted
 
 # A run gives way to register accesses about this often.
 _TURN_S = 2e-3

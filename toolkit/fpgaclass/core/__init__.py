@@ -18,6 +18,7 @@ from fpgaclass.core.errors import (
     UsageError,
     WrongCardError,
 )
+from fpgaclass.core.interrupts import Uninterrupted, heeding_interrupts, wait_until
 from fpgaclass.core.loading import load_file
 from fpgaclass.core.parallel import together
 from fpgaclass.core.paths import atomic_directory, cache_directory, digest_of, held_lock, state_directory
@@ -40,6 +41,7 @@ __all__ = [
     "StoppedError",
     "Tool",
     "ToolMissingError",
+    "Uninterrupted",
     "UnsupportedLayerError",
     "UsageError",
     "WrongCardError",
@@ -48,6 +50,7 @@ __all__ = [
     "cache_directory",
     "digest_of",
     "find_tool",
+    "heeding_interrupts",
     "held_lock",
     "load_file",
     "require_room",
@@ -58,5 +61,6 @@ __all__ = [
     "state_directory",
     "together",
     "track",
+    "wait_until",
     "warn",
 ]

@@ -18,6 +18,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar, overload
 
 from fpgaclass.core.errors import StoppedError
+from fpgaclass.core.interrupts import raise_dropped_interrupt
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -35,11 +36,13 @@ def together(*jobs: Callable[[], Any]) -> tuple[Any, ...]:
 
     Raises:
         Exception: what the first failing job raised, once the programs of the others are ended.
+        KeyboardInterrupt: Ctrl-C was pressed before, and dropped (``heeding_interrupts``).
 
     Example:
         >>> together(lambda: 1, lambda: 2)
         (1, 2)
     """
+    raise_dropped_interrupt()
     group = _Group(_current.get())
     token = _current.set(group)
     try:

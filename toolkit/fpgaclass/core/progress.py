@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from fpgaclass.core.errors import StoppedError
+from fpgaclass.core.interrupts import raise_dropped_interrupt
 
 T = TypeVar("T")
 
@@ -46,7 +47,11 @@ def stage(name: str, waits_for: str = "") -> Iterator[None]:
     Args:
         name: what is done, such as ``"synthesis"``.
         waits_for: the program or thing that takes the time, such as ``"yosys"``.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed before, and dropped (``heeding_interrupts``).
     """
+    raise_dropped_interrupt()
     label = f"{escape(name)} [dim]({escape(waits_for)})[/]" if waits_for else escape(name)
     started = time.monotonic()
     with _display.row(label):

@@ -21,6 +21,7 @@ from fpgaclass.core import (
     atomic_directory,
     cache_directory,
     digest_of,
+    heeding_interrupts,
     held_lock,
     require_room,
     say,
@@ -54,6 +55,7 @@ _CARD_CODE = ("**/*.py", "simulation/harness/*.[ch]pp")
 _APART = ("sweep", "vitis")
 
 
+@heeding_interrupts()
 def build(
     model: Any,
     *,

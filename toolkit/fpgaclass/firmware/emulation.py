@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.card import find_compiler
-from fpgaclass.core import BuildError, run_tool
+from fpgaclass.core import BuildError, Uninterrupted, run_tool
 from fpgaclass.firmware.board import Board
 from fpgaclass.firmware.network import TOP
 from fpgaclass.firmware.trees.conifer import write_conifer
@@ -62,7 +62,8 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
         write_conifer(model, folder, TOP, board.part, 1e3 / board.clock_mhz)
         shutil.copytree(_headers(), folder / "firmware" / "ap_types")
         return
-    from hls4ml.converters import convert_from_keras_model
+    with Uninterrupted():  # half imported, hls4ml cannot be imported again
+        from hls4ml.converters import convert_from_keras_model
 
     logging.getLogger("hls4ml").setLevel(logging.ERROR)
     try:

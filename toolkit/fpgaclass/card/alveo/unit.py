@@ -14,8 +14,7 @@ from fpgaclass.card.netlist.kernel_simulator import NetlistSimulator
 from fpgaclass.card.simulation.kernel_simulator import WATCHDOG, KernelSimulator
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
-from fpgaclass.card.uninterrupted import wait_until
-from fpgaclass.core import BusError, CardError, HungKernelError
+from fpgaclass.core import BusError, CardError, HungKernelError, wait_until
 
 CONTROL = 0x0
 AP_START, AP_DONE, AP_IDLE = 1, 2, 4

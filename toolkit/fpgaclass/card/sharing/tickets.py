@@ -21,8 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fpgaclass.card.uninterrupted import Uninterrupted
-from fpgaclass.core import CardError
+from fpgaclass.core import CardError, Uninterrupted
 
 FOLDER_VARIABLE = "FPGACLASS_CARD_LOCKS"
 _DOOR_POLL_S = 0.002

@@ -27,8 +27,7 @@ from fpgaclass.card.simulation.stream_simulator import (
 )
 from fpgaclass.card.timeline import Event, Timeline
 from fpgaclass.card.turns import Turns
-from fpgaclass.card.uninterrupted import Uninterrupted
-from fpgaclass.core import CardError, HungKernelError
+from fpgaclass.core import CardError, HungKernelError, Uninterrupted
 
 # Someone who polls what cannot change any more is told so after this long and this often: a look at the
 # registers now and then is not polling.
