@@ -128,7 +128,7 @@ def test_buffers_have_two_sides(overlay: Any, standin: Any) -> None:
 
 def test_a_transfer_overlaps_with_the_host(overlay: Any, standin: Any) -> None:
     """transfer() returns at once, and two DMAs work at the same time."""
-    pairs = [_buffers(60_000, seed) for seed in range(2)]
+    pairs = [_buffers(200_000, seed) for seed in range(2)]
     for dma, (x, y) in zip((overlay.axi_dma_0, overlay.axi_dma_1), pairs, strict=True):
         dma.recvchannel.transfer(y)
         dma.sendchannel.transfer(x)

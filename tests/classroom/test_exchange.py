@@ -57,7 +57,7 @@ def token_of(hub: tuple[Classroom, str]) -> Callable[[str], str]:
 
     def token(name: str) -> str:
         if name not in kept:
-            with httpx.Client(follow_redirects=True, timeout=60) as web:
+            with httpx.Client(follow_redirects=True, timeout=180) as web:
                 form = web.get(f"{url}/hub/login").text
                 hidden = re.search(r'name="_xsrf" value="([^"]+)"', form)
                 assert hidden

@@ -33,7 +33,7 @@ def issuer() -> Iterator[str]:
 
 def _log_in(url: str, sub: str) -> httpx.Response:
     """Press the hub's button, and log in at the provider."""
-    with httpx.Client(follow_redirects=True, timeout=60) as web:
+    with httpx.Client(follow_redirects=True, timeout=180) as web:
         page = web.get(f"{url}/hub/login")
         way = re.search(r"href='?\"?([^'\" ]*oauth_login[^'\" ]*)", page.text)
         assert way, page.text

@@ -55,7 +55,7 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
 
     started = time.monotonic()
     assert classroom.up(port + 1, foreground=False).url == status.url
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     again = capfd.readouterr().err
     assert f"is up already: {status.url}" in again
     logins = [line for line in shown.splitlines() if "ada" in line]
@@ -64,7 +64,7 @@ def test_up_twice_down_twice(classroom: Classroom, port: int, capfd: pytest.Capt
 
     started = time.monotonic()
     assert classroom.down() is True
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not _answers(status.url)
     assert server.processes_of(classroom.layout) == []
     assert classroom.status().url is None
@@ -133,7 +133,7 @@ def test_a_class_that_was_put_in_the_background_ends_as_soon(classroom: Classroo
         assert not ignored >> (signal.SIGINT - 1) & 1, f"nobody could interrupt {process.name()}"
     started = time.monotonic()
     assert classroom.down() is True
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_a_taken_port_is_one_clear_line(classroom: Classroom, port: int) -> None:
@@ -192,17 +192,17 @@ print(Classroom(course, {str(classroom.layout.state)!r}).up({port}).url)
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    _wait(lambda: _answers(f"http://127.0.0.1:{port}") or process.poll() is not None, 60)
+    _wait(lambda: _answers(f"http://127.0.0.1:{port}") or process.poll() is not None, 180)
     _wait(lambda: any(line.startswith("Stop it") for line in iter(process.stderr.readline, "")))
     started = time.monotonic()
     process.send_signal(end)
-    said = process.communicate(timeout=30)
+    said = process.communicate(timeout=60)
     if end != signal.SIGKILL:
         assert process.returncode == 0, said
         assert said[0] == "None\n"
         assert "Everybody's work is kept" in said[1]
     _wait(lambda: not server.processes_of(classroom.layout))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_a_first_up_that_was_cut_short_is_finished_by_the_next(
@@ -252,7 +252,7 @@ def test_a_missing_package_is_named(
     assert not (tmp_path / "state").exists()
 
 
-def _wait(condition: object, seconds: float = 15) -> None:
+def _wait(condition: object, seconds: float = 60) -> None:
     ends = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < ends

@@ -21,10 +21,10 @@ def test_a_failure_ends_the_programs_of_the_others_at_once(tmp_path: Path) -> No
     started = time.monotonic()
     with pytest.raises(BuildError, match="exit code 3: error: no such luck"):
         together(
-            lambda: together(lambda: _python("import time; time.sleep(30)", tmp_path)),
+            lambda: together(lambda: _python("import time; time.sleep(300)", tmp_path)),
             lambda: _python("print('error: no such luck'); raise SystemExit(3)", tmp_path),
         )
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 100
 
 
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def page_of() -> Iterator[Any]:
         def open_page(url: str, name: str, password: str) -> Any:
             page = browser.new_page(viewport={"width": 1360, "height": 850})
             open_page.witnesses.append(Witness(name, page))  # type: ignore[attr-defined]
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(180_000)
             page.goto(f"{url}/hub/login")
             page.fill("#username_input", name)
             page.fill("#password_input", password)

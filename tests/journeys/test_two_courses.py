@@ -88,7 +88,7 @@ def test_two_courses_share_people_and_nothing_else(
         tokens = {name: _token(person(up["url"], name, words[name])) for name in ("teacher", "noether")}
 
         def ask(name: str, path: str, method: str = "GET") -> httpx.Response:
-            return httpx.request(method, path, headers={"Authorization": f"token {tokens[name]}"}, timeout=60)
+            return httpx.request(method, path, headers={"Authorization": f"token {tokens[name]}"}, timeout=99)
 
         rows = ask("noether", f"{api}/submissions/other202/{LAB}").json()["submissions"]
         assert [row["student_id"] for row in rows] == ["ada"]
