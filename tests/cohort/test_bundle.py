@@ -48,7 +48,7 @@ def test_a_course_without_notebooks_has_no_archive(course: Path, tmp_path: Path)
 
 
 def test_a_hub_gets_the_course_with_the_cohort_s_students(labs: Path, tmp_path: Path) -> None:
-    """And neither the cohort's part, whose keys are elsewhere, nor another archive each time."""
+    """Where its copy of the seats is, not the cohort, whose keys are elsewhere; the same bytes each time."""
     packed = bundle.pack_course(load_spec(labs), ["vera"], tmp_path)
     assert packed is not None
     first = packed.read_bytes()
@@ -57,7 +57,7 @@ def test_a_hub_gets_the_course_with_the_cohort_s_students(labs: Path, tmp_path: 
         assert text is not None
         document = yaml.safe_load(text)
     assert (document["students"], document["notebooks"]) == (["vera"], "../notebooks")
-    assert "cohort" not in document
+    assert document["cohort"] == {"posted": "../seats.json"}
     assert "notebooks/02_kept/lab.py" in _names(packed)
     again = bundle.pack_course(load_spec(labs), ["vera"], tmp_path)
     assert again is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -198,7 +199,7 @@ def test_bookings_from_the_terminal(run: Run, course: Path, memory: MemoryCloud)
     assert "Europe/Rome" in text
     assert run("lease", "next", "--student", "ada", "--json", *here).data["lease"] == lease
     late = run("lease", "book", "--student", "emmy", "--at", "2020-01-01T10:00", *here)
-    assert "days ahead" in late.err
+    assert "2020-01-01 10:00 CET is over" in late.err
     assert (late.code, late.err.count("\n")) == (1, 1)
     assert run("lease", "next", "--student", "emmy", "--json", *here).data == {"lease": None, "waiting": None}
     assert "was not on" in run("lease", "leave", "--student", "emmy", *here).out
@@ -207,10 +208,29 @@ def test_bookings_from_the_terminal(run: Run, course: Path, memory: MemoryCloud)
     assert run("lease", "release", lease["identity"], "--student", "ada", *here).code == 0
     moved = run("lease", "block", "card/0", "2099-01-01T10:00", "2099-01-01T12:00", "--note", "x", *here)
     assert moved.code == 0
+    gap = run("lease", "book", "--student", "ada", "--at", "2027-03-28T02:30", *here)
+    assert (gap.code, gap.err.count("\n")) == (2, 1)
+    assert "clocks are put forward over it" in gap.err
     assert "out of use" in run("lease", "health", "card/0", "--broken", "hot", *here).out
     other = run("lease", "book", "--student", "ada", "--json", *here).data["lease"]
     assert other["card"] == "card/1"
     assert memory.things
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_block_is_told_to_who_lost_their_time(run: Run, course: Path) -> None:
+    """What was, why, and what is now: to the student in each place where they look, and to the instructor."""
+    here = ("--course", course)
+    run("cohort", "apply", "--yes", *here)
+    lease = run("lease", "book", "--student", "ada", "--json", *here).data["lease"]
+    times = (lease["begins"].replace(" ", "T"), lease["ends"].replace(" ", "T"))
+    assert "ada" in run("lease", "block", lease["card"], *times, "--note", "a lecture", *here).out
+    seat = run("seats", "ada", *here).out
+    assert re.search(rf"lost +{lease['card']}, .*: a lecture\n +card +card/", seat)
+    assert run("seats", "ada", "--json", *here).data["seats"][0]["lost"][0]["identity"] == lease["identity"]
+    listed = run("lease", "list", *here).out
+    assert re.search(rf"ada had {lease['card']} .*, which was taken away: a lecture\n", listed)
+    assert "lost" not in run("seats", "emmy", *here).out
 
 
 def test_seats_in_another_zone(run: Run, course: Path, memory: MemoryCloud) -> None:

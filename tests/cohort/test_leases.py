@@ -15,7 +15,9 @@ from sqlalchemy.exc import IntegrityError
 
 from fpgaclass.cohort.errors import LeaseError
 from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
+from fpgaclass.cohort.moments import in_zone
 from fpgaclass.cohort.spec import LeaseRules
+from fpgaclass.core import InvalidInputError
 
 START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -65,12 +67,47 @@ def test_a_booking_is_the_earliest_and_nobody_else_s(book: Callable[..., LeaseBo
     assert leases.current("emmy") is None
 
 
+def test_who_loses_a_booking_is_told_why(book: Callable[..., LeaseBook], clock: Clock) -> None:
+    """By a block, a broken card or the instructor; not by their own hand, and not for ever."""
+    leases = book(2, open_bookings=3)
+    day = START + timedelta(hours=6)
+    blocked, broken, _ = (
+        _lease(leases.book(name, at=day + timedelta(hours=n)))
+        for n, name in enumerate(("ada", "emmy", "lise"))
+    )
+    own = _lease(leases.book("ada", at=day + timedelta(hours=4)))
+    leases.release(own.identity, student="ada")
+    assert leases.notices() == ()
+    leases.block(blocked.card, blocked.begins, blocked.ends, note="")
+    leases.set_health(broken.card, False, "hot")
+    told = {lease.identity: lease.note for lease in leases.notices()}
+    assert told.pop(blocked.identity) == "kept by the instructor", "an empty note says nothing to anybody"
+    assert told.pop(broken.identity) == "hot"
+    assert set(told.values()) <= {"hot"}, "what else was on the broken card"
+    leases.release(_lease(leases.next("lise")).identity)  # type: ignore[arg-type]
+    assert "your instructor gave it back" in {lease.note for lease in leases.notices("lise")}
+    assert {lease.student for lease in leases.notices("emmy")} == {"emmy"}
+    clock.turn(60 * 24 * 3)
+    assert leases.notices() == ()
+
+
+def test_the_hour_that_clocks_leave_out_is_refused() -> None:
+    """Where 02:30 does not exist nobody can come; where it is twice, the first is meant."""
+    found = in_zone(datetime(2027, 10, 31, 2, 30), "Europe/Rome")
+    assert found.astimezone(UTC) == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    assert in_zone(START, "Asia/Tokyo") == START
+    with pytest.raises(
+        InvalidInputError, match=r"on no clock of Europe/Rome.*Next: such as 2027-03-28T03:30"
+    ):
+        in_zone(datetime(2027, 3, 28, 2, 30), "Europe/Rome")
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
         ({"slots": 5}, "at most 120 minutes"),
         ({"slots": 0}, "at most 120 minutes"),
-        ({"at": START - timedelta(hours=1)}, "days ahead"),
+        ({"at": START - timedelta(hours=1)}, "2027-03-01 08:00 UTC is over"),
         ({"at": START + timedelta(days=15)}, "days ahead"),
         ({"at": START}, "no card is free"),
     ],
@@ -199,7 +236,9 @@ import random, sys
 from datetime import UTC, datetime
 from fpgaclass.cohort.errors import LeaseError
 from fpgaclass.cohort.leases import Lease, LeaseBook
+from fpgaclass.cohort.moments import in_zone
 from fpgaclass.cohort.spec import LeaseRules
+from fpgaclass.core import InvalidInputError
 url, seed, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 start = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 book = LeaseBook("c", LeaseRules(horizon_days=1, queue_hours=24), url=url, clock=lambda: start)

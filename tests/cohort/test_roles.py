@@ -14,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,14 @@ case "$1" in
   pull) touch "/var/lib/images/$2"; echo "$2" >> /var/log/pulled ;;
   image) for last; do :; done; [ -e "/var/lib/images/$last" ] || exit 1 ;;
 esac
+"""
+
+LOOK = """
+import re, sys, httpx
+web = httpx.Client(base_url="http://127.0.0.1:8000", follow_redirects=True, timeout=60, trust_env=False)
+form = re.search(r'name="_xsrf" value="([^"]+)"', web.get("/hub/login").text)[1]
+web.post("/hub/login", data={"_xsrf": form, "username": sys.argv[1], "password": sys.argv[2]})
+print(web.get("/services/seats/").text)
 """
 
 
@@ -173,7 +181,7 @@ def test_every_role_to_its_end(course: Path, store: Path, tmp_path: Path, shell:
     told = on("hub", "cat /srv/fpgaclass/course/course.yaml; ls /srv/fpgaclass/notebooks/01_square")
     assert "- ada" in told
     assert "lab.py" in told
-    assert "cohort" not in told
+    assert "roles-" not in told, "the cohort's part stays with the instructor"
     assert "example.org" not in told, "addresses stay with the instructor"
     assert "fpgaclass up --course /srv/fpgaclass/course/course.yaml" in on(
         "hub", "cat /etc/systemd/system/fpgaclass-hub.service"
@@ -222,11 +230,29 @@ def test_the_hub_s_service_brings_the_class_up(course: Path, shell: Shell) -> No
         )
         assert "student     ada" in said
         assert "http://127.0.0.1:8000" in said
+        words = [line.split() for line in said.splitlines()]
+        password = next(line[2] for line in words if line[:2] == ["student", "ada"])
+        python = f"cd /; {variables['environment_path']}/bin/python - ada {password}"
+        page = on("hub", f"{python} <<'EOF'\n{LOOK}\nEOF")
+        seat = next(row for row in verbs.status(course).rows if row.key == "seat/ada")
+        assert f"ssh ada@{seat.address}" in page
+        assert "minutes ago" in page
+        assert "Nothing is booked" in page
+        assert "card/0" not in page
+        lease = open_leases(course).book("ada", at=datetime.now(UTC) + timedelta(hours=1))
+        sent = setup.send_seats(course)
+        assert (sent.failed, [(host.host, host.changed) for host in sent.hosts]) == ((), [("hub", 1)])
+        assert sum(host.changed for host in setup.send_seats(course).hosts) == 0
+        page = on("hub", f"{python} <<'EOF'\n{LOOK}\nEOF")
+        assert f"<strong>{lease.card}</strong>" in page  # type: ignore[union-attr]
+        assert "<form" not in page
+        assert on("hub", "stat -c '%U %a' /srv/fpgaclass/seats.json") == "root 600"
+        assert "denied" in on("hub", "runuser -u ada -- cat /srv/fpgaclass/seats.json 2>&1 || true")
     finally:
         on("hub", "pkill -f '[f]pgaclass up' || true")
 
 
-@pytest.mark.parametrize("playbook", ["site.yml", "card_gate.yml"])
+@pytest.mark.parametrize("playbook", ["site.yml", "card_gate.yml", "seats.yml"])
 def test_the_playbooks_are_ansible(playbook: str) -> None:
     """A slip in YAML shows here, and not in front of thirty machines."""
     pytest.importorskip("ansible", reason="ansible-core is not installed")

@@ -36,6 +36,11 @@ def test_the_cohort_is_read_from_the_course_or_alone(course: Path, tmp_path: Pat
         ("region: eu-central-1", "region: eu-central-1b", "written like eu-central-1, not eu-central-1b"),
         ("eu-central-1a, ", "eu-west-1a, ", "zones: eu-west-1a is no zone of eu-central-1"),
         ("hours: 40", "starts: 1234\n  hours: 40", r"cohort\.starts"),
+        (
+            "hours: 40",
+            "starts: 2027-03-28T02:30\n  hours: 40",
+            r"2027-03-28 02:30 is on no clock of Europe/Rome.*cohort\.starts.*such as 2027-03-28T03:30",
+        ),
         ("board: u250", "board: u55c", "no board u55c"),
         ("ami-0123456789abcdef0", "my-image", r"aws\.image"),
         ("  aws: {image: ami-0123456789abcdef0}\n", "", "needs its own part"),

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -48,7 +47,8 @@ def list_(
     """List the bookings by time, and the waiting list."""
     if in_a_class(course, student):
         desk = cohort.open_desk()
-        leases, waiting = desk.bookings(), desk.seat().waiting
+        seat = desk.seat()
+        leases, waiting, lost = desk.bookings(), seat.waiting, seat.lost
         queue: tuple[cohort.Waiting, ...] = (waiting,) if waiting else ()
         zone = desk.timezone
         cards: tuple[cohort.Card, ...] = ()
@@ -56,12 +56,15 @@ def list_(
         path = found_course(course)
         book = cohort.open_leases(path)
         cards = book.cards()
-        leases = book.bookings(student, past=past)
+        leases, lost = book.bookings(student, past=past), book.notices(student)
         queue = tuple(place for place in book.queue() if student in (None, place.student))
         zone = cohort.load_spec(path).timezone
-    data: dict[str, tuple[Any, ...]] = {"leases": leases, "waiting": queue, "cards": cards}
+    data: dict[str, tuple[Any, ...]] = {"leases": leases, "waiting": queue, "cards": cards, "lost": lost}
     plain = {name: [asdict(x) for x in found] for name, found in data.items()}
-    show(cohort.leases_table(leases, queue, zone, cards=cards), plain if as_json else None)
+    show(
+        cohort.leases_table(leases, queue, zone, cards=cards, lost=() if past else lost),
+        plain if as_json else None,
+    )
 
 
 @app.command(name="next")
@@ -178,7 +181,7 @@ def _time(text: str, zone: str) -> datetime:
         when = datetime.fromisoformat(text)
     except ValueError as odd:
         raise InvalidInputError(f"{text!r} is no time", next_step="write it like 2027-03-01T10:00") from odd
-    return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone))
+    return cohort.in_zone(when, zone)
 
 
 def _show_turn(turn: cohort.Lease | cohort.Waiting | None, desk: cohort.Desk, as_json: bool) -> None:

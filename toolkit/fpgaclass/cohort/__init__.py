@@ -23,8 +23,9 @@ from fpgaclass.cohort.errors import (
     QuotaError,
     ThrottleError,
 )
-from fpgaclass.cohort.hosts import card_gate, cohort_inventory, configure
+from fpgaclass.cohort.hosts import card_gate, cohort_inventory, configure, send_seats
 from fpgaclass.cohort.leases import Card, Health, Lease, LeaseBook, Waiting, Window, follow_site, hand_over
+from fpgaclass.cohort.moments import in_zone
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Offer, Plan, QuotaUse, Resource
 from fpgaclass.cohort.playbook import Configured, HostResult, Task
@@ -126,6 +127,7 @@ __all__ = [
     "hand_over",
     "images",
     "images_table",
+    "in_zone",
     "leases_table",
     "load_spec",
     "make_plan",
@@ -139,6 +141,7 @@ __all__ = [
     "seat_text",
     "seats",
     "seats_table",
+    "send_seats",
     "status",
     "status_table",
     "sweep",

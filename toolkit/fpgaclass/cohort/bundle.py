@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from fpgaclass.cohort.spec import CohortFile
+from fpgaclass.cohort.spec import POSTED, CohortFile
 from fpgaclass.core import run_tool
 from fpgaclass.course import Course
 
@@ -62,13 +62,14 @@ def pack_course(file: CohortFile, students: Sequence[str], folder: Path) -> Path
     """Pack the course for a hub of its own: course.yaml with these students, and the labs.
 
     The cohort's part stays here: its state and its keys are here. So do names and addresses of the roster.
+    In its place the hub finds where the copy of the seats is, which this machine sends.
     """
     if file.path.name != "course.yaml":
         return None
     course = Course.load(file.path)
     document = yaml.safe_load(file.path.read_text(encoding="utf-8"))
-    document.pop("cohort", None)
-    document |= {"students": list(students), "notebooks": "../notebooks"}
+    posted = {POSTED: "../seats.json"}
+    document |= {"students": list(students), "notebooks": "../notebooks", "cohort": posted}
     target = folder / "course.tar.gz"
     with _packed(target) as tar:
         text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def configure(
         {"environment_install": file.spec.provider != "local", **(variables or {})}["environment_install"]
     )
     with tempfile.TemporaryDirectory(prefix="fpgaclass-bundle-") as folder:
-        files = _bundled(file, Path(folder), hub=hub is not None, wheel=wheel)
+        files = _bundled(file, Path(folder), hub=hub is not None, wheel=wheel, url=url)
         for group in hosts["all"]["children"].values():
             for host in group["hosts"].values():
                 host |= {name: value for name, value in files.items() if name not in (variables or {})}
@@ -84,7 +85,7 @@ def cohort_inventory(
     return inventory(state.rows(spec.name), people, user=user, private_key=key, variables=common, hub=hub)
 
 
-def _bundled(file: CohortFile, folder: Path, *, hub: bool, wheel: bool) -> dict[str, str]:
+def _bundled(file: CohortFile, folder: Path, *, hub: bool, wheel: bool, url: str | None) -> dict[str, str]:
     """Make what the roles copy to the hosts; return the roles' variables for it."""
     made = {
         "toolkit_wheel": bundle.build_wheel(folder) if wheel else None,
@@ -94,7 +95,42 @@ def _bundled(file: CohortFile, folder: Path, *, hub: bool, wheel: bool) -> dict[
     if hub:
         students = [student.login for student in verbs.students(file)]
         made["course_archive"] = bundle.pack_course(file, students, folder)
-    return {name: str(path) for name, path in made.items() if path is not None}
+    sent = _seats(file, folder, url) if hub else {}
+    return {name: str(path) for name, path in made.items() if path is not None} | sent
+
+
+def _seats(file: CohortFile, folder: Path, url: str | None) -> dict[str, str]:
+    """Write the copy of the seats; return the roles' variables for it, with the second of which it is."""
+    from fpgaclass.cohort.desk.posted import write_seats  # desks stand on this module
+
+    told = int(time.time())
+    return {"seats_file": str(write_seats(file, folder / "seats.json", url=url)), "seats_told": str(told)}
+
+
+def send_seats(path: Path | str, *, hub: str | None = None, url: str | None = None) -> Configured:
+    """Send the seats as they are now to a hub on a machine of its own, whose page shows this copy.
+
+    Args:
+        path: course.yaml, its folder, or the cohort's own file.
+        hub: the key of the machine that runs the hub; None takes the cohort's own.
+        url: the state's database.
+
+    Raises:
+        CohortError: there is no such hub, or it is not ready.
+        ToolMissingError: Ansible is not installed.
+    """
+    file = load_spec(path)
+    hub = hub or ("hub" if file.spec.hub else None)
+    if hub is None:
+        step = "name its machine with --hub; a hub on this machine needs nothing sent"
+        raise CohortError("the cohort has no hub of its own", where=str(file.path), next_step=step)
+    hosts = cohort_inventory(file, url=url, hub=hub)
+    found = hosts["all"]["children"]["hubs"]["hosts"]
+    if not found:
+        raise CohortError(f"{hub} is not ready", where=file.spec.name, next_step="fpgaclass cohort status")
+    with tempfile.TemporaryDirectory(prefix="fpgaclass-bundle-") as folder:
+        found[hub] |= _seats(file, Path(folder), url)
+        return run_playbook(hosts, "seats.yml", limit=[hub])
 
 
 def card_gate(hosts: Mapping[str, Any], *, holder: str = "") -> Callable[[str], Health]:

@@ -144,9 +144,14 @@ def configured_table(done: Configured) -> RenderableType:
 
 
 def leases_table(
-    leases: Sequence[Lease], queue: Sequence[Waiting], timezone: str, *, cards: Sequence[Card] = ()
+    leases: Sequence[Lease],
+    queue: Sequence[Waiting],
+    timezone: str,
+    *,
+    cards: Sequence[Card] = (),
+    lost: Sequence[Lease] = (),
 ) -> RenderableType:
-    """Return bookings by time, and after them the waiting list and the cards that are out of use."""
+    """Return bookings by time, the waiting list, the cards out of use, and bookings that were taken away."""
     table = _table("id", "student", "card", f"from ({timezone})", "to", "state", "note")
     for lease in leases:
         begins, ends = _when(lease.begins, timezone), _when(lease.ends, timezone)
@@ -158,6 +163,11 @@ def leases_table(
         table.add_row("-", place.student, "-", "-", "-", _state("waiting"), note)
     found = table if table.row_count else Text("nothing is booked, and nobody waits")
     out = [Text(f"{x.name} is out of use: {x.note}", style="red") for x in cards if not x.healthy]
+    with_more = {lease.student for lease in leases} | {place.student for place in queue}
+    for lease in lost:
+        had = f"{lease.student} had {lease.card} {_when(lease.begins, timezone)}, which was taken away"
+        instead = "" if lease.student in with_more else "; nothing instead"
+        out.append(Text(printable(f"{had}: {lease.note}{instead}"), style="yellow"))
     return Group(found, *out) if out else found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from fpgaclass.cohort import verbs
 from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases import Lease, LeaseBook, Waiting
 from fpgaclass.cohort.leases.entries import ACTIVE
+from fpgaclass.cohort.port import printable
 from fpgaclass.cohort.spec import CohortFile, card_names, load_spec
 from fpgaclass.cohort.state import READY, State
 
@@ -31,6 +32,8 @@ class SeatView:
         due: its time is now; it is still to be begun, or is active.
         card_connect: what to type to get to the card's node, once the lease has begun.
         waiting: the place on the waiting list, if there is no lease.
+        lost: bookings that a block, a broken card or the instructor took away lately; the note says why.
+        told: of when this is, UTC, where it is a copy that was sent to a hub; None is now.
     """
 
     student: str
@@ -42,6 +45,8 @@ class SeatView:
     due: bool
     card_connect: str
     waiting: Waiting | None
+    lost: tuple[Lease, ...] = ()
+    told: datetime | None = None
 
 
 def open_leases(path: Path | str, *, url: str | None = None) -> LeaseBook:
@@ -73,6 +78,7 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
     for lease in book.bookings():
         leases.setdefault(lease.student, lease)
     queue = {place.student: place for place in book.queue()}
+    lost = book.notices(student)
     found = []
     for login in logins if student is None else [student]:
         row, own = rows.get(f"seat/{login}"), leases.get(login)
@@ -91,6 +97,7 @@ def seats(path: Path | str, student: str | None = None, *, url: str | None = Non
                 due=due,
                 card_connect=f"ssh {login}@{node.address}" if node and node.address else "",
                 waiting=None if own else queue.get(login),
+                lost=tuple(lease for lease in lost if lease.student == login),
             )
         )
     return tuple(found)
@@ -103,24 +110,38 @@ def seat_text(seat: SeatView, *, timezone: str = "UTC") -> str:
     def shown(when: datetime) -> str:
         return f"{when.astimezone(zone):%a %d %b %H:%M}"
 
+    def turn(lease: Lease) -> str:
+        return f"{lease.card}, {shown(lease.begins)} to {lease.ends.astimezone(zone):%H:%M}"
+
     lines = [f"{seat.student}", f"  machine  {seat.connect or seat.machine}"]
     if seat.connect and not seat.key:
         lines.append(f"           {NO_KEY}")
     if seat.ends:
         lines.append(f"  ends     {shown(seat.ends)} {timezone}; copy your work before")
+    lines += [f"  lost     {turn(lease)}: {printable(lease.note)}" for lease in seat.lost]
     if seat.lease:
-        until = f"{seat.lease.ends.astimezone(zone):%H:%M}"
-        lines.append(
-            f"  card     {seat.lease.card}, {shown(seat.lease.begins)} to {until} ({seat.lease.state})"
-        )
+        lines.append(f"  card     {turn(seat.lease)} ({seat.lease.state})")
         begin = f"fpgaclass lease begin {seat.lease.identity}, or Begin on the page of seats"
+        begin = "tell your instructor that you are there" if seat.told else begin
         later = begin if seat.due else "the way in appears here when your time begins"
         lines.append(f"           {seat.card_connect or later}")
     elif seat.waiting:
         lines.append(f"  card     place {seat.waiting.place} of the waiting list")
     else:
-        lines.append("  card     nothing booked; fpgaclass lease book")
+        lines.append("  card     nothing booked" + ("" if seat.told else "; fpgaclass lease book"))
+    if seat.told:
+        lines.append(f"  as of    {shown(seat.told)} {timezone}, {ago(seat.told)} ago; your instructor books")
     return "\n".join(lines)
+
+
+def ago(when: datetime) -> str:
+    """Return how long ago it is, in words: the greatest unit of which there is at least one."""
+    minutes = max(0, int((datetime.now(UTC) - when).total_seconds() // 60))
+    number, unit = next(
+        ((minutes // size, unit) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= size),
+        (minutes, "minute"),
+    )
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def _leases(file: CohortFile, url: str | None) -> LeaseBook:

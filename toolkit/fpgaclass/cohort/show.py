@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgaclass.cohort.applied import Event
+from fpgaclass.cohort.database import now
 from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.cohort.playbook import Task
 from fpgaclass.core import say
@@ -33,7 +34,8 @@ def plan_table(plan: Plan) -> RenderableType:
         f"cohort {plan.cohort}: {len(plan.students)} students on {plan.provider}{where}, {plan.hours:g} hours"
     )
     if plan.starts:
-        head += f", meant to begin on {plan.starts:%Y-%m-%d %H:%M %Z}"
+        past = ", which is over: the hours count from apply on" if plan.starts < now() else ""
+        head += f", meant to begin on {plan.starts:%Y-%m-%d %H:%M %Z}{past}"
     price = f"{plan.currency} (estimate)"
     table = Table("number", "what", "size", "zones", "hours", price, box=None, pad_edge=False)
     for column in (0, 4, 5):

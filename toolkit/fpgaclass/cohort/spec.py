@@ -13,11 +13,14 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import model_validator as _model_validator
 
+from fpgaclass.cohort.moments import in_zone
 from fpgaclass.cohort.sites import Aws, Infn, Local, OpenStack
-from fpgaclass.core import CourseError, InvalidInputError
+from fpgaclass.core import CohortError, CourseError, InvalidInputError
 from fpgaclass.course.validated import Strict, read_yaml
 
 ProviderName = Literal["local", "aws", "infn", "openstack"]
+POSTED = "posted"
+"""The key of a hub's copy of course.yaml, under ``cohort``: the file with the seats that are sent to it."""
 _AWS_REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 
@@ -226,7 +229,8 @@ def load_spec(path: Path | str) -> CohortFile:
 
     Raises:
         CourseError: the file is missing or wrong; the message has file, line, key and what is allowed.
-        InvalidInputError: the cohort's board is none of the course's.
+        CohortError: it is the copy that a hub of its own has.
+        InvalidInputError: the cohort's board is none of the course's, or `starts` is on no clock.
     """
     path = Path(path)
     path = path / "course.yaml" if path.is_dir() else path
@@ -237,13 +241,19 @@ def load_spec(path: Path | str) -> CohortFile:
         raise CourseError(
             f"the cohort cannot be read: {trouble}", where=str(path), next_step=step
         ) from trouble
-    if read_yaml(text, _Alone, where=str(path)).cohort is None:
+    part = read_yaml(text, _Alone, where=str(path)).cohort
+    if isinstance(part, dict) and POSTED in part:
+        what = (
+            "this is a hub's copy of the course; its machines and cards are kept where the cohort was applied"
+        )
+        raise CohortError(what, where=str(path), next_step="run the command there")
+    if part is None:
         if path.name == "course.yaml":
             step = "add a cohort: part (docs/cohort.md has one to copy)"
             raise CourseError("the course has no cohort", where=str(path), next_step=step)
         alone = read_yaml(text, CohortSpec, where=str(path))
         _refuse_twice(text, path)
-        return CohortFile(spec=alone, path=path.resolve())
+        return CohortFile(spec=_zoned(alone, "UTC", path), path=path.resolve())
     course = read_yaml(text, _CourseWithCohort, where=str(path))
     _refuse_twice(text, path)
     spec = course.cohort
@@ -253,15 +263,19 @@ def load_spec(path: Path | str) -> CohortFile:
             where=str(path),
             next_step=f"one of: {', '.join(course.boards)}",
         )
-    if spec.starts is not None and spec.starts.tzinfo is None:
-        spec = spec.model_copy(update={"starts": spec.starts.replace(tzinfo=ZoneInfo(course.timezone))})
     return CohortFile(
-        spec=spec,
+        spec=_zoned(spec, course.timezone, path),
         path=path.resolve(),
         students=course.students,
         lines=_lines_of_students(text),
         timezone=course.timezone,
     )
+
+
+def _zoned(spec: CohortSpec, zone: str, path: Path) -> CohortSpec:
+    if spec.starts is None:
+        return spec
+    return spec.model_copy(update={"starts": in_zone(spec.starts, zone, where=f"{path}, cohort.starts")})
 
 
 def _refuse_twice(text: str, path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.cohort.desk.local import LocalDesk
+from fpgaclass.cohort.desk.posted import posted_seats
 from fpgaclass.cohort.desk.remote import URL_VARIABLE
 from fpgaclass.cohort.leases.entries import BOOKED
 from fpgaclass.cohort.spec import load_spec
@@ -84,6 +85,9 @@ def configure(c: Any, course: Path | str) -> None:
     c.Spawner.server_token_scopes = [*scopes, reach]
     # Through the class's public port, which is the one that a student's server can reach.
     c.Spawner.environment.update({URL_VARIABLE: f"{c.JupyterHub.bind_url.rstrip('/')}/services/{NAME}/"})
+
+    if posted_seats(course) is not None:
+        return  # the key that opens cards is elsewhere
 
     async def hook(spawner: Any) -> None:
         await give_card(spawner, Path(course))

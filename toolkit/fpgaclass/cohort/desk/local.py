@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from fpgaclass.cohort import verbs
 from fpgaclass.cohort.desk.wire import DeskView
@@ -12,6 +11,7 @@ from fpgaclass.cohort.errors import CohortError, LeaseError
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory
 from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
 from fpgaclass.cohort.leases.entries import ACTIVE
+from fpgaclass.cohort.moments import in_zone
 from fpgaclass.cohort.seat import SeatView, open_leases, seats
 from fpgaclass.cohort.spec import load_spec
 
@@ -83,9 +83,8 @@ class LocalDesk:
 
     def book(self, slots: int = 1, *, at: datetime | None = None) -> Lease | Waiting:
         """See the port."""
-        if at is not None and at.tzinfo is None:
-            at = at.replace(tzinfo=ZoneInfo(self.timezone))
-        return self._book.book(self.student, slots, at=at)
+        when = at if at is None else in_zone(at, self.timezone)
+        return self._book.book(self.student, slots, at=when)
 
     def next(self) -> Lease | Waiting | None:
         """See the port."""

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fpgaclass.cohort.desk.wire import DeskView
-from fpgaclass.cohort.seat import NO_KEY
+from fpgaclass.cohort.seat import NO_KEY, ago
 
 _FOLDER = Path(__file__).parent
 
@@ -52,7 +52,14 @@ def render(
     lengths = [(n, n * view.slot_minutes) for n in range(1, view.max_slots + 1)]
     return str(
         page.render(
-            **parts, view=view, when=when, until=until, no_key=NO_KEY, lengths=lengths, form=Markup(form)
+            **parts,
+            view=view,
+            when=when,
+            until=until,
+            no_key=NO_KEY,
+            ago=ago,
+            lengths=lengths,
+            form=Markup(form),
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from fpgaclass.cohort.desk.wire import DeskView
 from fpgaclass.cohort.leases import Lease, Waiting
 from fpgaclass.cohort.seat import SeatView
 
@@ -15,6 +16,9 @@ class Desk(Protocol):
     @property
     def timezone(self) -> str:
         """The class's time zone, in which times without one are meant."""
+
+    def view(self) -> DeskView:
+        """Return all that the student's page shows."""
 
     def seat(self) -> SeatView:
         """Return which machine, which card, when, and how to connect."""

@@ -22,57 +22,23 @@ from tornado import web  # type: ignore[attr-defined]
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 
-from fpgaclass.cohort.desk.local import LocalDesk
 from fpgaclass.cohort.desk.page import render
-from fpgaclass.cohort.desk.watch import Doorkeeper
+from fpgaclass.cohort.desk.port import Desk
+from fpgaclass.cohort.desk.room import Room, open_room
 from fpgaclass.cohort.desk.wire import DeskView, Turn, encode
 from fpgaclass.cohort.leases import Lease
-from fpgaclass.cohort.seat import open_leases
 from fpgaclass.core import FpgaClassError
 
 COURSE_VARIABLE = "FPGACLASS_SEATS_COURSE"
 """The course.yaml of the class."""
 
 T = TypeVar("T")
-_LOG = logging.getLogger("fpgaclass.seats")
 _LOOK_MS = 30_000
 _STATIC = Path(__file__).parent / "static"
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-
-
-class Room:
-    """What all requests share: the course, the bookings, and one gate at a time."""
-
-    def __init__(self, course: Path) -> None:
-        self.course = course
-        self.book = open_leases(course)
-        self.keeper = Doorkeeper(course)
-        self.gate = asyncio.Lock()
-        self.begun: dict[str, asyncio.Task[None]] = {}
-        self.said: dict[str, str] = {}
-
-    def desk(self, student: str) -> LocalDesk:
-        """Return the desk of a student."""
-        return LocalDesk(self.course, student, book=self.book)
-
-    async def begin(self, student: str, identity: str) -> Lease:
-        """Hand a card over; one at a time, so that no door is closed while another opens it."""
-        async with self.gate:
-            return await asyncio.to_thread(lambda: self.desk(student).begin(identity))
-
-    async def look(self) -> None:
-        """Close the cards whose lease is over."""
-        async with self.gate:
-            try:
-                closed = await asyncio.to_thread(self.keeper.look)
-            except FpgaClassError as trouble:
-                _LOG.error("%s", trouble)
-            else:
-                for card in closed:
-                    _LOG.info("%s: the lease is over, and the card is closed", card)
 
 
 class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
@@ -96,7 +62,7 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
         """Who asks."""
         return str(self.current_user["name"])
 
-    async def work(self, call: Callable[[LocalDesk], T]) -> T:
+    async def work(self, call: Callable[[Desk], T]) -> T:
         """Do something at the student's desk, in a thread: databases wait."""
         return await asyncio.to_thread(lambda: call(self.room.desk(self.student)))
 
@@ -106,7 +72,7 @@ class _Page(_Handler):
     async def get(self) -> None:
         """Show the page."""
         try:
-            view = await self.work(LocalDesk.view)
+            view = await self.work(lambda desk: desk.view())
         except FpgaClassError as trouble:
             self.set_status(404)
             self.finish(render(None, self.student, said=_line(trouble), prefix=_prefix()))
@@ -203,7 +169,7 @@ class _Api(_Handler):
 class _DeskApi(_Api):
     async def get(self) -> None:
         """Return all that the page shows."""
-        self.answer(await self.work(LocalDesk.view), DeskView)
+        self.answer(await self.work(lambda desk: desk.view()), DeskView)
 
 
 class _NextApi(_Api):
@@ -244,7 +210,7 @@ class _BeginApi(_Api):
 
 def application(course: Path, secret: bytes) -> tuple[web.Application, Room]:
     """Return the service, and what its requests share."""
-    room, root = Room(course), _prefix()
+    room, root = open_room(course), _prefix()
     shared = {"room": room}
     pages: list[Any] = [
         (root, _Page, shared),

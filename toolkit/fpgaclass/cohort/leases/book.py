@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LONGEST_BLOCK = timedelta(days=366)
 NO_NODE = "its node is not up"
+GIVEN_BACK = "your instructor gave it back"
+_TOLD_FOR = timedelta(days=1)
 
 
 class LeaseBook(Ledger):
@@ -114,7 +116,9 @@ class LeaseBook(Ledger):
         """
         with self._turn() as connection:
             row = self._open_lease(connection, identity, student)
-            self._end(connection, row, DONE if row.state == ACTIVE else CANCELLED)
+            # Of a block the note stays; a student's own word needs none.
+            note = row.note if student or row.state == BLOCK else GIVEN_BACK
+            self._end(connection, row, DONE if row.state == ACTIVE else CANCELLED, note)
             self._refill(connection)
             return self._lease(self._row(connection, identity))
 
@@ -155,6 +159,22 @@ class LeaseBook(Ledger):
             rows = connection.execute(query.order_by(leases.c.first, leases.c.card)).all()
             found = tuple(map(self._lease, rows))
         return found if past else tuple(lease for lease in found if lease.ends > self._clock())
+
+    def notices(self, student: str | None = None) -> tuple[Lease, ...]:
+        """Return the bookings that their students lost to others, by time; the note of each says why.
+
+        Blocks, cards out of use and instructors take bookings away. They are told until a day after the time
+        that was booked.
+        """
+        from fpgaclass.cohort.tables import leases
+
+        with self._turn() as connection:
+            lost = (leases.c.cohort == self.cohort) & (leases.c.student != "") & (leases.c.note != "")
+            if student is not None:
+                lost &= leases.c.student == student
+            rows = connection.execute(leases.select().where(lost).order_by(leases.c.first)).all()
+        since = self._clock() - _TOLD_FOR
+        return tuple(lease for lease in map(self._lease, rows) if lease.ends > since)
 
     def queue(self) -> tuple[Waiting, ...]:
         """Return the waiting list in its order."""
@@ -197,7 +217,7 @@ class LeaseBook(Ledger):
             here = (slots.c.cohort == self.cohort) & (slots.c.card == card)
             inside = here & (slots.c.slot >= first) & (slots.c.slot <= last)
             hit = {row.lease for row in connection.execute(slots.select().where(inside))}
-            moved = self._clear(connection, hit, note)
+            moved = self._clear(connection, hit, note or "kept by the instructor")
             self._write(connection, "", card, first, last - first + 1, BLOCK, note, gap=0)
             self._refill(connection)
         return moved

@@ -80,14 +80,16 @@ class Ledger:
                 count += 1
         return count
 
-    def _end(self, connection: Connection, row: Any, state: str) -> None:
+    def _end(self, connection: Connection, row: Any, state: str, note: str = "") -> None:
         """Close a lease and free what is left of it. A no-show counts whole: the card stood idle for it."""
         from fpgaclass.cohort.tables import leases, slots
 
         current = self._slot(self._clock())
         used = row.slots if state == NO_SHOW else max(0, min(row.slots, current - row.first + 1))
         used = 0 if state == CANCELLED else used
-        change = leases.update().where(leases.c.identity == row.identity).values(state=state, used=used)
+        change = (
+            leases.update().where(leases.c.identity == row.identity).values(state=state, used=used, note=note)
+        )
         connection.execute(change)
         # After an early end the slot that runs is over for all: what is left of it is the reset's.
         kept = current + 1 if state == DONE else current
@@ -135,9 +137,12 @@ class Ledger:
 
     def _book_at(self, connection: Connection, student: str, slots: int, at: datetime) -> Lease:
         first, current = self._slot(at), self._slot(self._clock())
-        if first < current or first + slots > self._slot(self._ahead()):
+        step = "a later time, or no time: the earliest free one is taken"
+        if first < current:
+            raise LeaseError(f"{self._said(at)} is over", next_step=step)
+        if first + slots > self._slot(self._ahead()):
             days = self.rules.horizon_days
-            raise LeaseError(f"one may book from now to {days} days ahead", next_step="another time")
+            raise LeaseError(f"one may book up to {days} days ahead", next_step="an earlier time")
         gone = self._gone(connection)
         if gone is not None and first + slots > self._slot(gone):
             raise LeaseError(f"the cards go at {self._said(gone)}", next_step="an earlier time")
