@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from fpgaclass.engine.sandbox import NoJail, find_jail
+from fpgaclass.engine.seccomp import why_none
 
 LAB, COURSE = "01_square", "tiny101"
 PLAIN_UID = 61234
@@ -131,7 +132,9 @@ def _work(student: Any, answer: str, state: Path) -> None:
     code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     connections = psutil.net_connections("tcp")
     ports = sorted({one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN})
-    *printed, reached = student.run([*code, look, _KNOCK.format(ports=ports)], path=path)
+    calls = "print('Seccomp:\\t2' in open('/proc/self/status').read())"
+    *printed, filtered, reached = student.run([*code, look, calls, _KNOCK.format(ports=ports)], path=path)
+    assert filtered.strip() == "True" or why_none() or isinstance(find_jail(), NoJail), "all calls allowed"
     own = {int(student.url.rsplit(":", 1)[1]), int(reached.split()[0])}
     found = set(json.loads(reached.split(maxsplit=1)[1]))
     assert found <= own or isinstance(find_jail(), NoJail), "a seat has a network of its own"

@@ -9,6 +9,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpgaclass.engine.seccomp import enter_filter
 from fpgaclass.engine.system import leave_session_keyring
 
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -53,14 +54,16 @@ def new_pid_namespace(own: int) -> None:
 
 
 def enter(limits: Limits, uid: int | None) -> None:
-    """Cut this process off: own mounts, network, IPC, user and limits. It must have a single thread.
+    """Cut this process off: own mounts, network, IPC, user, limits, and few of the kernel's calls.
+
+    It must have a single thread.
 
     Args:
         limits: what it may use.
         uid: whom to become, when this process is root; None keeps the user.
 
     Raises:
-        NamespaceError: the kernel refused.
+        OSError: the kernel refused.
     """
     _call(_libc.unshare, _NEWNS | _NEWIPC | _NEWUTS | _NEWNET | _NEWCGROUP)
     _mount("none", "/", "", _REC | _PRIVATE, "")
@@ -81,6 +84,7 @@ def enter(limits: Limits, uid: int | None) -> None:
     leave_session_keyring()
     _drop_capabilities()
     _set_limits(limits)
+    enter_filter()
 
 
 def _own_user_namespace(*, required: bool) -> None:

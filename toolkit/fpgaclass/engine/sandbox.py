@@ -102,6 +102,7 @@ class Jail:
         scratch: Path | None = None,
         environment: Mapping[str, str] | None = None,
         keep: Sequence[str] = (),
+        calls: int | None = None,
     ) -> list[str]:
         """Return the command that runs ``words`` in the jail.
 
@@ -115,6 +116,9 @@ class Jail:
             environment: all its variables; without it the caller's are handed on.
             keep: capabilities that it has inside; only for programs of ours, such as the warm parent, which
                 give them up in every process that runs somebody else's code.
+            calls: a descriptor of `fpgaclass.engine.seccomp.open_program`, which whoever starts the command
+                hands down to it; all in the jail is filtered then. None where a program of ours has to make
+                namespaces in it, and filters those that it starts.
         """
         all_mounts = (*_system_mounts(), *mounts)
         options = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "class"]
@@ -133,6 +137,7 @@ class Jail:
             # first.
             inside = "0" if keep else "1000"
             options += ["--unshare-user", "--uid", inside, "--gid", inside]
+        options += [] if calls is None else ["--seccomp", str(calls)]
         for power in keep:
             options += ["--cap-add", power]
         for top in _TOP:

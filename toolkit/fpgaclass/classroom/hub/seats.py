@@ -34,7 +34,13 @@ def taught(layout: Layout, user: User) -> list[Layout]:
 
 
 def jailed_command(
-    layout: Layout, jail: Jail | NoJail, user: User, words: list[str], ways: Ways | None = None
+    layout: Layout,
+    jail: Jail | NoJail,
+    user: User,
+    words: list[str],
+    ways: Ways | None = None,
+    *,
+    calls: int | None = None,
 ) -> list[str]:
     """Return the command that runs ``words`` as a user of the class, after `ensure_seat`.
 
@@ -44,6 +50,7 @@ def jailed_command(
         user: whose seat it is.
         words: the program and its arguments.
         ways: what leads in and out of a seat without a network; None to share the machine's.
+        calls: a descriptor of the filter of system calls (`fpgaclass.engine.seccomp`); None for no filter.
     """
     if isinstance(jail, NoJail):
         return words
@@ -56,7 +63,9 @@ def jailed_command(
     if locks and Path(locks).is_dir():
         mounts.append(Mount(Path(locks), locks, writable=True))
     mounts += ways.mounts if ways else ()
-    return jail.command(words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp")
+    return jail.command(
+        words, person, mounts, network=ways is None, cwd=person.home, scratch=seat / "tmp", calls=calls
+    )
 
 
 _WELCOMES = {

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from fpgaclass.classroom.hub.ways import Doors, Ways
 from fpgaclass.classroom.roster import User, load_everybody
 from fpgaclass.classroom.service import PREFIX as SERVICE
 from fpgaclass.engine.sandbox import Jail
+from fpgaclass.engine.seccomp import open_program
 from fpgaclass.engine.system import leave_session_keyring
 
 CONFIG = Path(__file__).parents[1] / "jupyter"
@@ -82,21 +83,24 @@ class ClassSpawner(LocalProcessSpawner):  # type: ignore[misc]
             user = self._user()
             seat = await asyncio.to_thread(ensure_seat, self.layout, self.jail, user, fresh=True)
             self.limiter.ensure_group(user.name, self._limits(user))
-            if user.role == "student" and isinstance(self.jail, Jail):
+            jailed_student = user.role == "student" and isinstance(self.jail, Jail)
+            if jailed_student:
                 self.ways = await self.doors.open_ways(user.name)
                 self.port = self.ways.port
             server = self.ways.command if self.ways else [sys.executable, "-m", "jupyterhub.singleuser"]
-            self.cmd = jailed_command(self.layout, self.jail, user, server, self.ways)
             log = seat / "server.log"
             # Who comes for the first time is told where the work is; later, what they had open is.
             self.default_url = "/lab" if log.exists() else f"/lab/tree/{WELCOME}"
-            with log.open("ab") as output:
+            filtered = open_program() if jailed_student else nullcontext()
+            with log.open("ab") as output, filtered as calls:
+                self.cmd = jailed_command(self.layout, self.jail, user, server, self.ways, calls=calls)
+                handed = [self.ways.entrance.fileno()] if self.ways else []
                 self.popen_kwargs = {
                     "cwd": self.layout.home(user.name),
                     "stdin": subprocess.DEVNULL,
                     "stdout": output,
                     "stderr": subprocess.STDOUT,
-                    "pass_fds": [self.ways.entrance.fileno()] if self.ways else [],
+                    "pass_fds": handed if calls is None else [*handed, calls],
                 }
                 address = await super().start()
             if self.ways:
