@@ -17,9 +17,10 @@ import pytest
 
 from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import open_desk
-from fpgaclass.classroom.service.glance import Watcher
+from fpgaclass.classroom.service.glance import Glance, LabView, Row, Watcher
+from fpgaclass.classroom.service.pages import templates
 from fpgaclass.classroom.service.saved import checks_of, read_saved
-from fpgaclass.course import proof_line
+from fpgaclass.course import Lab, proof_line, student_notebook
 
 LAB, COURSE = "01_square", "tiny101"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -94,6 +95,26 @@ def test_a_student_cannot_lead_the_page_elsewhere(classroom: Classroom, tmp_path
     for junk in (b"", b"[]", b'{"cells": 7}', b'{"cells": [[]]}', b"[" * 100_000):
         notebook.write_bytes(junk)
         assert read_saved(home, LAB, checks) is None
+
+
+def test_a_tick_does_not_promise_what_is_hidden(tmp_path: Path) -> None:
+    """All ticks, and half of the points: what runs at grading alone is told beside each tick."""
+    text = (Path(__file__).parent / "data" / "lab.txt").read_text()
+    hidden = "### BEGIN HIDDEN TESTS\nassert square(-5) == 25\n### END HIDDEN TESTS"
+    path = tmp_path / LAB / "lab.py"
+    path.parent.mkdir()
+    path.write_text(text.replace("assert square(-2) == 4", f"assert square(-2) == 4\n{hidden}"))
+    checks = checks_of(student_notebook(Lab.load(path)).encode())
+    assert [check.hides for check in checks] == [False, True]
+    now = datetime.now(UTC)
+    row = Row("ada", ("passed", "passed"), now, None, False, 0, None)
+    view = LabView(LAB, checks, None, (row,))
+    words = {"prefix": "/", "me": "ada", "zone": UTC, "glance": Glance("Tiny", "UTC", now, (view,))}
+    mine = templates().get_template("mine.html").render(labs=[(view, row, [])], role="student", **words)
+    assert "2 of 2 pass, as last saved; hidden tests run when it is graded" in mine
+    assert mine.count("more is tested when it is graded") == mine.count("passes what is shown</span>") == 1
+    theirs = templates().get_template("glance.html").render(role="instructor", **words)
+    assert theirs.count("passes what is shown</span>") == 1
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from fpgaclass.course.lab import Header, Lab, LabCell
 from fpgaclass.course.notebook import (
     Drift,
     drift,
+    is_partial,
     proof_line,
     source_notebook,
     student_notebook,
@@ -29,6 +30,7 @@ __all__ = [
     "Seats",
     "drift",
     "gate",
+    "is_partial",
     "proof_line",
     "release",
     "source_notebook",

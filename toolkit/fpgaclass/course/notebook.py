@@ -139,6 +139,11 @@ def drift(course: Course) -> tuple[Drift, ...]:
     return tuple(found)
 
 
+def is_partial(proof: str) -> bool:
+    """Tell whether a check that printed this line has hidden tests, which have not run yet."""
+    return proof.endswith(_PASSED_SO_FAR.removeprefix("{}"))
+
+
 def proof_line(source: str) -> str | None:
     """Return what a check cell prints when it ran to its end, or None if the source has no such line.
 

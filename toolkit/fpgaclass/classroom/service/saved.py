@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fpgaclass.course import proof_line
+from fpgaclass.course import is_partial, proof_line
 from fpgaclass.engine.wire import count_parts
 
 State = Literal["untouched", "passed", "failing"]
@@ -38,6 +38,11 @@ class Check:
     name: str
     points: float
     proof: str
+
+    @property
+    def hides(self) -> bool:
+        """Whether it tests more when it is graded."""
+        return is_partial(self.proof)
 
     @property
     def title(self) -> str:
