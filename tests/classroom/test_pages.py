@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from typing import Any
 
 import nbformat
 import pytest
+from traitlets.config import PyFileConfigLoader
 
+import fpgaclass.classroom
 from fpgaclass.classroom import Classroom
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.service.glance import Glance, LabView, Row, Watcher
@@ -115,6 +118,19 @@ def test_a_tick_does_not_promise_what_is_hidden(tmp_path: Path) -> None:
     assert mine.count("more is tested when it is graded") == mine.count("passes what is shown</span>") == 1
     theirs = templates().get_template("glance.html").render(role="instructor", **words)
     assert theirs.count("passes what is shown</span>") == 1
+
+
+def test_validate_does_not_promise_what_is_hidden() -> None:
+    """nbgrader's dialog says "passes all the tests"; a style sheet of ours says what it knows."""
+    jupyter = Path(fpgaclass.classroom.__file__).parent / "jupyter" / "common"
+    settings = PyFileConfigLoader("jupyter_server_config.py", path=str(jupyter)).load_config()
+    assert settings.LabApp.custom_css is True
+    (folder,) = settings.ServerApp.tornado_settings["static_custom_path"]
+    style = (Path(folder) / "custom.css").read_text()
+    parts = Path(sys.prefix, "share/jupyter/labextensions/@jupyter/nbgrader/static").glob("*.js")
+    named = ".validation-success"
+    assert named in style
+    assert any(named.removeprefix(".") in part.read_text() for part in parts), "nbgrader calls it otherwise"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What the servers of students and of the instructor have in common."""
 
 import os
+from pathlib import Path
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
@@ -16,3 +17,6 @@ c.FileContentsManager.delete_to_trash = False
 c.LabApp.extension_manager = "readonly"
 # Looking for language servers starts npm, which leaves a folder of logs in each home.
 c.LanguageServerManager.autodetect = False
+# What nbgrader's Validate says of success is in its JavaScript: a style sheet is the hook that there is.
+c.LabApp.custom_css = True
+c.ServerApp.tornado_settings = {"static_custom_path": [str(Path(__file__).with_name("custom"))]}
