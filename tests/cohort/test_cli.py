@@ -301,6 +301,47 @@ def test_ctrl_c_in_an_apply_loses_nothing(course: Path, presses: int) -> None:
     assert states == {"planned"}, "what had not begun did not begin"
 
 
+@pytest.mark.parametrize("verb", ["destroy", "sweep"])
+def test_ctrl_c_while_things_are_removed_leaves_none_behind(course: Path, verb: str) -> None:
+    """One line that says how to go on, and the same command again finishes."""
+    if verb == "sweep":
+        course.write_text(course.read_text().replace("hours: 40", "hours: 0.0001").replace(", hours: 10", ""))
+    code = (
+        "import signal, sys\n"
+        "from fpgaclass.cohort.testing import MemoryCloud, MemoryProvider\n"
+        "import fpgaclass.cohort.sweeping as s, fpgaclass.cohort.verbs as v\n"
+        "from fpgaclass.cli import main\n"
+        "cloud = MemoryCloud(); provider = MemoryProvider(cloud)\n"
+        "s.connect = v.connect = lambda _: provider\n"
+        "presses = iter([signal.SIGINT])\n"
+        "delete = provider.delete\n"
+        "def pressed(found):\n"
+        "    done = delete(found[:2])\n"
+        "    for number in presses:\n"
+        "        signal.raise_signal(number)\n"
+        "    return done | delete(found[2:])\n"
+        "provider.delete = pressed\n"
+        "def run(*words):\n"
+        f"    sys.argv = ['fpgaclass', 'cohort', *words, '--course', {str(course)!r}]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit as ended:\n"
+        "        print(words[0], ended.code, len(cloud.things), flush=True)\n"
+        "run('apply', '--yes')\n"
+        "import time; time.sleep(1.5)\n"  # until what lives for 0.36 s is over, to the second that tags have
+        f"run('{verb}', '--yes')\n"
+        f"run('{verb}', '--yes')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert len(re.findall(rf"cut off; .*fpgaclass cohort {verb} goes on", done.stderr)) == 1, done.stderr
+    said = [line.split() for line in done.stdout.splitlines() if line.startswith(("apply", verb))]
+    assert [(word, code) for word, code, _ in said] == [("apply", "0"), (verb, "130"), (verb, "0")]
+    left = [int(count) for _, _, count in said]
+    assert 0 < left[1] < left[0], "it was cut off in the midst of it"
+    assert left[2] == 0
+
+
 def test_what_is_missing_is_said_with_the_remedy(
     run: Run, course: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fpgaclass.cohort import hosts as setup
-from fpgaclass.cohort import keys, verbs
+from fpgaclass.cohort import keys, playbook, verbs
 from fpgaclass.cohort.leases import LeaseBook, hand_over
 from fpgaclass.cohort.playbook import Task, run_playbook
 from fpgaclass.cohort.providers.local import LocalProvider, why_not
@@ -103,6 +105,54 @@ def test_a_student_s_links_lead_root_nowhere(cohort: Callable[[int, int], Path])
     _ssh(path, address, "cd /home/student0 && rm -r .ssh && ln -s ~root/.ssh .ssh")
     assert setup.configure(path).failed, "and it is told"
     assert _ssh(path, address, "stat -c '%U %a' ~root/.ssh; cat ~root/.ssh/authorized_keys") == before
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("presses", [1, 5])
+def test_ctrl_c_ends_ansible_and_says_how_to_go_on(cohort: Callable[[int, int], Path], presses: int) -> None:
+    """No page of Ansible's own words, no Ansible that runs on; the same verb again finishes."""
+    pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
+    path = cohort(1, 0)
+    assert not verbs.apply(path, timeout_s=60).failed
+    code = (
+        "import os, signal, sys\n"
+        "from contextlib import contextmanager\n"
+        "from fpgaclass import cohort\n"
+        f"presses = iter(range({presses}))\n"
+        "@contextmanager\n"
+        "def pressing(hosts):\n"
+        "    yield lambda task: next(presses, None) is None or os.kill(os.getpid(), signal.SIGINT)\n"
+        "cohort.configure_progress = pressing\n"
+        f"sys.argv = ['fpgaclass', 'cohort', 'configure', '--course', {str(path)!r}]\n"
+        "from fpgaclass.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip().endswith("cohort configure goes on")
+    assert "Traceback" not in done.stderr
+    assert "TASK" not in done.stderr
+    assert not setup.configure(path).failed
+    assert sum(host.changed for host in setup.configure(path).hosts) == 0
+
+
+def test_the_runner_gives_the_signals_back() -> None:
+    """Ctrl-C during Ansible is a flag for it and an interrupt at its end; afterwards it is as before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    seen: list[bool] = []
+
+    def run() -> None:
+        with playbook._stoppable() as stopped:
+            assert stopped is not None
+            seen.append(stopped())
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            seen.append(stopped())
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert seen == [False, True]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 @pytest.mark.proof

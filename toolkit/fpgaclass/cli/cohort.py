@@ -115,7 +115,10 @@ def configure(
     if unknown := sorted({*(limit or ()), *([hub] if hub else ())} - set(hosts)):
         step = f"one of: {', '.join(hosts) or 'none yet; fpgaclass cohort apply'}"
         raise InvalidInputError(f"no machine is called {', '.join(unknown)}", next_step=step)
-    with cohort.configure_progress(limit or hosts) as listener:
+    with (
+        told_on_interrupt(f"cut off; what is done stays done: {program()} cohort configure goes on"),
+        cohort.configure_progress(limit or hosts) as listener,
+    ):
         done = cohort.configure(path, variables=variables, hub=hub, limit=limit or (), listener=listener)
     show(cohort.configured_table(done), done if as_json else None)
     if done.failed:
@@ -192,7 +195,10 @@ def sweep(
         if found.removed:
             show(cohort.swept_table(found, dry_run=True))
             agree(f"Remove these {len(found.removed)} things?", yes)
-    with stage("sweep", file.spec.provider):
+    with (
+        told_on_interrupt(f"cut off; {program()} cohort sweep goes on"),
+        stage("sweep", file.spec.provider),
+    ):
         found = cohort.sweep(path, strangers=strangers, dry_run=dry_run)
     show(cohort.swept_table(found, dry_run=dry_run), found if as_json else None)
 

@@ -12,7 +12,7 @@ import typer
 
 from fpgaclass import cohort
 from fpgaclass.cli.cohort import ensure_packages, show
-from fpgaclass.cli.options import CoursePath, Json, find_course
+from fpgaclass.cli.options import CoursePath, Json, find_course, program, told_on_interrupt
 from fpgaclass.core import InvalidInputError
 
 app = typer.Typer(name="lease", help="Time on the cards.", no_args_is_help=True)
@@ -80,7 +80,9 @@ def begin(
 ) -> None:
     """Take a card over when the time has come: it is reset and looked at first."""
     desk = desk_of(course, student)
-    _show_turn(desk.begin(identity), desk, as_json)
+    with told_on_interrupt(f"cut off; {program()} lease begin {identity} begins it anew"):
+        begun = desk.begin(identity)
+    _show_turn(begun, desk, as_json)
 
 
 @app.command()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,8 +189,9 @@ def run_playbook(
     events = _Events(listener or (lambda task: None))  # noqa: ARG005
     names = [name for group in hosts["all"]["children"].values() for name in group["hosts"]]
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fpgaclass-ansible-") as scratch:
-        settings = {"idle_timeout": 600, "job_timeout": int(timeout_s)}
+    with tempfile.TemporaryDirectory(prefix="fpgaclass-ansible-") as scratch, _stoppable() as stopped:
+        # The runner looks once in a second whether it is to stop.
+        settings = {"idle_timeout": 600, "job_timeout": int(timeout_s), "pexpect_timeout": 1}
         run = ansible_runner.run(
             private_data_dir=scratch,
             project_dir=str(provisioning("ansible")),
@@ -197,6 +201,7 @@ def run_playbook(
             quiet=True,
             event_handler=events,
             settings=settings,
+            cancel_callback=stopped,
             limit=",".join(limit) or None,
             extravars=dict(variables or {}),
         )
@@ -209,6 +214,32 @@ def run_playbook(
     wanted = [name for name in names if not limit or name in limit]
     results = tuple(_result(name, events) for name in wanted if _was_asked(name, events))
     return Configured(results, time.monotonic() - started)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool] | None]:
+    """Have Ctrl-C and SIGTERM end Ansible first, and then do what they do.
+
+    The runner would take both signals for itself, for good, and call the run failed.
+
+    Yields:
+        whether one has come; None in another thread, where no signal does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    come: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, lambda number, _: come.append(number))
+        yield lambda: bool(come)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if come:
+            signal.raise_signal(come[0])
 
 
 def _was_asked(name: str, events: _Events) -> bool:
