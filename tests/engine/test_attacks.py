@@ -228,14 +228,15 @@ def test_a_value_that_takes_a_check_for_ever_is_the_students_fault(
 @pytest.mark.parametrize(
     "keep",
     [
-        "files.append(os.memfd_create('x')); os.write(files[-1], block)",
+        "files.append(libc.memfd_create(b'x', 0)); os.write(files[-1], block)",
         "m = mmap.mmap(-1, len(block)); m.write(block); files.append(m)",
     ],
     ids=["files without a name", "memory that is shared"],
 )
 def test_memory_that_is_no_processs_own_counts(outcome_of: OutcomeOf, keep: str) -> None:
     """Neither is in what a process has for itself: 1024 files of 100 MB fill any machine."""
-    hungry = "import os, mmap, time\nfiles, block = [], b'x' * 90_000_000\nfor _ in range(6):\n"
+    hungry = "import ctypes, mmap, os, time\nlibc = ctypes.CDLL(None)\n"  # some lack os.memfd_create
+    hungry += "files, block = [], b'x' * 90_000_000\nfor _ in range(6):\n"
     hungry += f"    {keep}\n    time.sleep(.2)"
     quick = [("student", "pass")] * 3  # cells that end all the time do not hide it
     outcome = outcome_of(("student", hungry), ("student", "time.sleep(3)"), *quick, memory=300_000_000)

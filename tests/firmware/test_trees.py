@@ -90,11 +90,14 @@ def test_what_conifer_reads_wrongly_of_xgboost_is_refused(monkeypatch: pytest.Mo
         tree = rightly(*about)
         return {**tree, "value": [2 * value for value in tree["value"]]}
 
-    monkeypatch.setattr(converter, "treeToDict", wrongly)
-    with pytest.raises(InvalidInputError, match=r"do not give xgboost's own results.*gbtree"):
-        read_trees(model)
+    with monkeypatch.context() as patched:
+        patched.setattr(converter, "treeToDict", wrongly)
+        with pytest.raises(InvalidInputError, match=r"do not give xgboost's own results.*gbtree"):
+            read_trees(model)
     dart = xgboost.XGBRegressor(n_estimators=8, booster="dart", rate_drop=0.5, n_jobs=1)
-    with pytest.raises(UnsupportedLayerError, match="cannot read a XGBRegressor"):
+    # which of the two it is depends on xgboost's version: its file of a dart changed with 3.4
+    said = "cannot read a XGBRegressor|do not give xgboost's own results"
+    with pytest.raises((UnsupportedLayerError, InvalidInputError), match=said):
         read_trees(dart.fit(x, x[:, 0] ** 2))
 
 

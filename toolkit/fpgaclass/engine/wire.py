@@ -18,6 +18,7 @@ from typing import Any
 _START = struct.Struct("!II")
 _MOST_BUFFERS = 100_000
 _MOST_PARTS = 8_000_000
+_DEEPEST = 500
 _CHUNK = 1 << 20
 
 
@@ -27,6 +28,28 @@ def count_parts(text: bytes) -> int:
     A list of empty lists takes twenty times its text when it is read.
     """
     return sum(text.count(mark) for mark in (b",", b"[", b"{"))
+
+
+def is_deep(value: Any, deepest: int = _DEEPEST) -> bool:
+    """Tell whether lists and objects are nested more deeply than who reads them on may follow.
+
+    How deep Python's own reader goes depends on its version: 1,000 in 3.11, ten times that in 3.12.
+
+    Example:
+        >>> is_deep([[1], {"a": 2}], deepest=1), is_deep([[1], {"a": 2}], deepest=2)
+        (True, False)
+    """
+    level = [value]
+    for _ in range(deepest + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (list, dict))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class WireError(Exception):
@@ -117,6 +140,8 @@ class Wire:
             good = len(sizes) <= _MOST_BUFFERS and all(type(n) is int and n >= 0 for n in sizes)
             if not good or sum(sizes) != body_bytes:
                 raise WireError("the buffers' sizes do not fit")
+            if is_deep(header):
+                raise WireError("a message with lists within lists")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as trouble:
             raise WireError(f"not a message ({type(trouble).__name__})") from trouble
         buffers, at = [], 0
