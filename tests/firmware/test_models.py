@@ -13,7 +13,7 @@ from fpgaclass.firmware import check_model, quantise
 from fpgaclass.firmware.build import prepare
 from fpgaclass.firmware.checking.exact import exact_predict
 from fpgaclass.firmware.checking.floating import floating
-from fpgaclass.firmware.emulation import _cpp_names
+from fpgaclass.firmware.for_hls4ml import cpp_names
 from fpgaclass.firmware.models.model import canonical, is_quantised, model_digest, save_model
 from fpgaclass.firmware.network import trace_network
 from fpgaclass.firmware.stages import check_logic
@@ -222,7 +222,7 @@ def test_a_model_class_of_one_s_own_is_its_layers_or_refused() -> None:
             return super().call(*given, **options) * 2.0
 
     check_model(Trainer([keras.Input((4,)), keras.layers.Dense(2)]))
-    with pytest.raises(InvalidInputError, match=r"call of its own \(Twice.call\).*make layers"):
+    with pytest.raises(InvalidInputError, match=r"code of its own \(Twice.call\).*layers alone"):
         check_model(Twice([keras.Input((4,)), keras.layers.Dense(2)]))
 
 
@@ -246,7 +246,7 @@ def test_layers_may_be_called_as_ours_would_be() -> None:
 
 def test_names_of_layers_become_names_of_cpp() -> None:
     """A compiler refuses a name that begins with a digit, and two layers that are called alike."""
-    names = _cpp_names(["1st", "a b", "a_b", "a-b", "int", "x" * 300, "layer_1st"])
+    names = cpp_names(["1st", "a b", "a_b", "a-b", "int", "x" * 300, "layer_1st"])
     assert len(set(names.values())) == len(names)
     assert all(name.isidentifier() and len(name) < 120 for name in names.values())
     assert names["int"] != "int"

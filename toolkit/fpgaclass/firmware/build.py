@@ -29,7 +29,7 @@ from fpgaclass.core import (
 from fpgaclass.firmware.artifact import MANIFEST, Firmware, Manifest, require_firmware
 from fpgaclass.firmware.board import Board, load_board
 from fpgaclass.firmware.checking.deviation import deviation
-from fpgaclass.firmware.checking.floating import floating
+from fpgaclass.firmware.checking.floating import floating, is_rounded
 from fpgaclass.firmware.checking.verify import Agreement
 from fpgaclass.firmware.emulation import LIBRARY
 from fpgaclass.firmware.events import checked_events
@@ -104,7 +104,7 @@ def build(
     if events is not None:
         floating(given)  # before work starts: it refuses what has no results to compare with
         events = checked_events(events, model.input_shape[1:], at_least=1)
-    rounded = floating(given) if _is_rounded(given) else None
+    rounded = floating(given) if is_rounded(given) else None
     tools, source = _tools(), model_digest(model)
     # The same network has another report where a plain model stands beside it.
     kind = "as given" if rounded is None else "rounded"
@@ -223,12 +223,6 @@ def _write_manifest(
         },
     )
     (folder / MANIFEST).write_text(manifest.to_json())
-
-
-def _is_rounded(given: Any) -> bool:
-    """Tell whether a model has results in floating point that its firmware only comes near to."""
-    library = type(given).__module__.split(".")[0]
-    return library in ("sklearn", "xgboost") if is_trees(given) else not is_quantised(given)
 
 
 def _say_waiting(name: str, board: Board) -> None:

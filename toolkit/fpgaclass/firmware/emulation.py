@@ -21,25 +21,19 @@ import numpy.typing as npt
 from fpgaclass.card import find_compiler
 from fpgaclass.core import BuildError, Uninterrupted, run_tool
 from fpgaclass.firmware.board import Board
+from fpgaclass.firmware.for_hls4ml import for_hls4ml
 from fpgaclass.firmware.network import TOP
 from fpgaclass.firmware.trees.conifer import write_conifer
 from fpgaclass.firmware.trees.logic import Trees
 from fpgaclass.firmware.vector import load_library
 
 LIBRARY = "emulation.so"
-# A layer's name becomes part of file names.
-_LONGEST_NAME = 100
 
 
 def emulator(model: Any) -> str:
     """Return who writes the C++ of a model."""
     return "conifer" if isinstance(model, Trees) else "hls4ml"
 
-
-_TAKEN = (
-    "activation", "axis", "bias", "data", "default", "double", "float", "index", "input", "int", "name",
-    "new", "nnet", "op", "param", "result", "scale", "strategy", "table", "trace", "union", "weight", TOP,
-)  # fmt: skip
 
 _BATCH = """// Many events in one call, so that Python is not in the loop.
 extern "C" {
@@ -70,7 +64,7 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), _wrapping_quantisers():
             warnings.simplefilter("ignore")  # of what the comparison of the results settles
             project = convert_from_keras_model(
-                _for_hls4ml(model),
+                for_hls4ml(model),
                 hls_config={"Model": {"Precision": "fixed<-1,0>", "ReuseFactor": 1, "Strategy": "Latency"}},
                 backend="Vitis",
                 io_type="io_parallel",
@@ -86,29 +80,6 @@ def write_hls(model: Any, board: Board, folder: Path) -> None:
             f"hls4ml cannot convert the model: {type(bad).__name__} {bad}", where="hls4ml"
         ) from bad
     (folder / "batch.cpp").write_text(_BATCH % {"top": TOP})
-
-
-def _for_hls4ml(model: Any) -> Any:
-    """Return the model as hls4ml 1.3 takes it right.
-
-    Of a ReLU layer it makes a wrong threshold, not so of the activation. A layer's name becomes a C++ name
-    and the key of an attribute.
-    """
-    import keras
-
-    names = _cpp_names([layer.name for layer in model.layers])
-
-    def same(layer: Any) -> Any:
-        name = names[layer.name]
-        if type(layer).__name__ == "ReLU" and not layer.threshold and not layer.negative_slope:
-            return keras.layers.Activation("relu", name=name)
-        return type(layer).from_config({**layer.get_config(), "name": name})
-
-    twin = keras.models.clone_model(model, clone_function=same)
-    for layer in model.layers:
-        if layer.weights:
-            twin.get_layer(names[layer.name]).set_weights(layer.get_weights())
-    return twin
 
 
 @contextlib.contextmanager
@@ -135,19 +106,6 @@ def _wrapping_quantisers() -> Iterator[None]:
         yield
     finally:
         bit_exact.requested_by_non_saturating_quantizer = before
-
-
-def _cpp_names(names: list[str]) -> dict[str, str]:
-    """Return a C++ name for each, no two of them alike."""
-    found: dict[str, str] = {}
-    for name in names:
-        clean = re.sub(r"\W", "_", name)[:_LONGEST_NAME]
-        clean = clean if clean[0].isalpha() else f"layer_{clean}"
-        clean = f"{clean}_named" if clean in _TAKEN else clean
-        while clean in found.values():
-            clean += "_again"
-        found[name] = clean
-    return found
 
 
 def compile_hls(folder: Path) -> Path:

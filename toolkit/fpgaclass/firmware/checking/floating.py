@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fpgaclass.core import InvalidInputError
-from fpgaclass.firmware.models.model import single
+from fpgaclass.firmware.models.model import is_quantised, single
+from fpgaclass.firmware.models.nested import flat
+from fpgaclass.firmware.trees.conifer import is_trees, library_of
 
 Values = npt.NDArray[np.float32]
 Choice = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -50,15 +52,18 @@ def floating(model: Any) -> Floating:
         model = single(model)
         takes, gives = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
         return Floating("Keras", takes, gives, lambda x: _in_batches(model, x), _choice_of_keras(model))
-    library = type(model).__module__.split(".")[0]
-    if library == "sklearn":
-        return _of_sklearn(model)
-    if library == "xgboost":
-        return _of_xgboost(model)
+    of_trees = _OF_TREES.get(library_of(model))
+    if of_trees is not None:
+        return of_trees(model)
     raise InvalidInputError(
         f"a {type(model).__name__} has no results in floating point to compare with",
         next_step="give the model as Keras, scikit-learn or xgboost trained it, or leave events out of build",
     )
+
+
+def is_rounded(model: Any) -> bool:
+    """Tell whether a model has results in floating point that its firmware only comes near to."""
+    return library_of(model) in _OF_TREES if is_trees(model) else not is_quantised(model)
 
 
 def _in_batches(model: Any, x: Values) -> npt.NDArray[Any]:
@@ -71,7 +76,8 @@ def _choice_of_keras(model: Any) -> Choice | None:
         return None
     if model.output_shape[1] > 1:
         return _largest
-    sigmoid = getattr(getattr(model.layers[-1], "activation", None), "__name__", "") == "sigmoid"
+    last = flat(model).layers[-1]
+    sigmoid = getattr(getattr(last, "activation", None), "__name__", "") == "sigmoid"
     return (lambda y: y[:, 0] > 0.5) if sigmoid else None
 
 
@@ -97,6 +103,9 @@ def _of_xgboost(model: Any) -> Floating:
         return np.asarray(margin).reshape(len(x), -1)
 
     return _of_trees("xgboost", booster.num_features(), predict, objective.startswith(("binary:", "multi:")))
+
+
+_OF_TREES = {"sklearn": _of_sklearn, "xgboost": _of_xgboost}
 
 
 def _of_trees(library: str, features: int, predict: Callable[[Values], Any], chooses: bool) -> Floating:

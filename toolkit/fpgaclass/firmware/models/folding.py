@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from fpgaclass.firmware.models.scaling import SCALINGS, Scaling, scaling_of
 
 LINEAR = ("Dense", "Conv1D", "Conv2D")
+Key: TypeAlias = Hashable  # of a tensor
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Step:
     """One thing that the network does, on its way to becoming an HGQ2 layer.
 
     Attributes:
-        kind: a Keras layer's class name, or ``"Table"``, ``"Slope"`` or ``"Scale"``.
+        kind: a Keras layer's class name, or ``"Table"``, ``"Slope"``, ``"Capped"`` or ``"Scale"``.
         name: the layer it comes from.
         layer: that layer.
         inputs: keys of the tensors that it takes.
@@ -28,18 +30,24 @@ class Step:
         activation: ``"linear"`` or ``"relu"`` for a linear layer; of a ``"Table"``, the function.
         folded: names of the layers that are within it.
         before: the Normalization or Rescaling that is within its weights, and was before it.
+        maximum: of what is ``"Capped"``: a ReLU that goes up to it; of a ``"Scale"`` before such a ReLU, the
+            largest of its results that counts.
+        exact: a ``"Scale"`` by numbers that belong to a function and not to what was trained: held as they
+            are, in no layer's weights.
     """
 
     kind: str
     name: str
     layer: Any
-    inputs: list[int]
-    output: int
+    inputs: list[Key]
+    output: Key
     kernel: npt.NDArray[Any] = field(default_factory=lambda: np.ones(1))
     bias: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(1))
     activation: str = "linear"
     folded: list[str] = field(default_factory=list)
     before: Scaling | None = None
+    maximum: float = 0.0
+    exact: bool = False
 
     @property
     def linear(self) -> bool:
@@ -47,27 +55,27 @@ class Step:
         return self.kind in LINEAR and self.activation == "linear"
 
 
-def fold(steps: list[Step], result: int) -> None:
+def fold(steps: list[Step], result: Key) -> None:
     """Fold in place, as long as there is something to fold."""
     while any(_fold_one(steps, step, result) for step in steps):
         pass
 
 
-def _fold_one(steps: list[Step], step: Step, result: int) -> bool:
+def _fold_one(steps: list[Step], step: Step, result: Key) -> bool:
     """Fold a step into the one before it, or into those after it; tell whether it could be."""
 
-    def readers(key: int) -> list[Step | None]:
+    def readers(key: Key) -> list[Step | None]:
         return [one for one in steps for given in one.inputs if given == key] + [None] * (key == result)
 
     before = next((one for one in steps if [one.output] == step.inputs), None)
     after = readers(step.output)
-    foldable = before is not None and before.linear and step.kind in ("Scale", "ReLU")
+    foldable = before is not None and before.linear and step.kind in ("Scale", "ReLU") and not step.exact
     if before is not None and foldable and len(readers(before.output)) == 1:
         _fold_back(step, before)
         steps.remove(step)
         return True
     # A normalisation of the user's is the same in each of several branches.
-    if step.kind == "Scale" and (len(after) == 1 or _is_scaling(step)):
+    if step.kind == "Scale" and not step.exact and (len(after) == 1 or _is_scaling(step)):
         takers = [one for one in after if one is not None and _takes_scale(one, step)]
         if takers and len(takers) == len(after):
             for one in takers:

@@ -44,7 +44,6 @@ IN_HGQ2 = {
     "Normalization": f"hgq.layers.QBatchNormalization; or {_NUMPY}",
     "Rescaling": f"hgq.layers.QBatchNormalization; or {_NUMPY}",
     "Identity": _NOTHING,
-    **dict.fromkeys(("Functional", "Sequential"), "its layers one by one, in one model"),
     **dict.fromkeys(
         (
             "GaussianNoise",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fpgaclass.core import InvalidInputError, UnsupportedLayerError, digest_of
+from fpgaclass.firmware.models.nested import all_layers, code_of_its_own, copy_of, flat
 from fpgaclass.firmware.models.plain import check_plain_layer, steps_of
 from fpgaclass.firmware.models.quantisers import check_input
 from fpgaclass.firmware.models.supported import check_quantised_layer
@@ -39,7 +40,7 @@ def load_built(folder: Path) -> Any:
 
 def is_quantised(model: Any) -> bool:
     """Tell whether a model is made of HGQ2 layers (as opposed to plain Keras ones)."""
-    return any(type(layer).__module__.startswith("hgq.") for layer in model.layers)
+    return any(type(layer).__module__.startswith("hgq.") for layer in all_layers(model))
 
 
 def check_model(model: Any) -> None:
@@ -57,16 +58,11 @@ def check_model(model: Any) -> None:
             f"a {type(model).__name__} is not a Keras model",
             next_step="read it: keras.models.load_model(path)" if path else "pass an HGQ2 or Keras model",
         )
-    if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
+    own = code_of_its_own(model)
+    if own is not None:
         raise InvalidInputError(
-            f"model {model.name!r} is Python code of its own ({type(model).__name__})",
-            next_step="build it of layers: keras.Sequential, or keras.Model(inputs, outputs)",
-        )
-    if type(model).call not in (keras.Sequential.call, keras.src.models.Functional.call):
-        raise InvalidInputError(
-            f"model {model.name!r} has a call of its own ({type(model).__name__}.call), which firmware "
-            "would not have",
-            next_step="make layers of what it does, and leave the method out",
+            f"model {model.name!r} is Python code of its own ({own}), which firmware would not have",
+            next_step="build it of layers alone: keras.Sequential, or keras.Model(inputs, outputs)",
         )
     if not model.built or not getattr(model, "inputs", None):
         raise InvalidInputError(
@@ -89,12 +85,11 @@ def check_model(model: Any) -> None:
             next_step="give keras.Input a shape of whole numbers",
         )
     quantised = is_quantised(model)
-    for layer in _operations(model):
-        _check_weights(layer)
-        if quantised:
-            check_quantised_layer(layer)
-        else:
-            check_plain_layer(layer)
+    _check_layers(model, quantised)
+    whole = flat(model)
+    if whole is not model:
+        _check_layers(whole, quantised)  # what stands beside what is seen now
+        model = whole
     _check_uses(model, quantised)
     if quantised:
         check_input(model)
@@ -116,32 +111,25 @@ def single(model: Any) -> Any:
 def canonical(model: Any) -> Any:
     """Return an HGQ2 model with the names that its layers would have had in a new session.
 
-    Keras numbers layers through a session, so that the same code run twice gives other names. Names that the
-    user gave stay. ``Activation("relu")`` becomes a ReLU layer, which is what da4ml knows.
+    Models within it are taken apart. Keras numbers layers through a session, so that the same code run twice
+    gives other names. Names that the user gave stay. ``Activation("relu")`` becomes a ReLU layer, which is
+    what da4ml knows.
     """
     import keras
 
-    model = single(model)
+    model = flat(single(model))
     names = _names(model)
 
     def renamed(layer: Any) -> Any:
         config = {**layer.get_config(), "name": names[layer.name]}
         if type(layer).__name__ == "Activation" and config["activation"] == "relu":
             return keras.layers.ReLU(name=config["name"])
-        try:
-            return type(layer).from_config(config)
-        except (TypeError, ValueError) as own:
-            raise UnsupportedLayerError(
-                f"layer {layer.name!r} ({type(layer).__name__}) holds Python code of its own, such as a "
-                "regulariser, which cannot be copied",
-                next_step="use those of keras, or decorate yours with "
-                "@keras.saving.register_keras_serializable()",
-            ) from own
+        return copy_of(layer, config)
 
     entrance = model.inputs[0]._keras_history.operation
     given = keras.Input(model.input_shape[1:], dtype=entrance.dtype, name=names[entrance.name])
     twin = keras.models.clone_model(model, input_tensors=given, clone_function=renamed)
-    twin = keras.Model(given, twin.outputs[0], name="model" if _automatic(model) else model.name)
+    twin = keras.Model(given, twin.outputs[0], name="model" if _unnamed(model) else model.name)
     for layer in model.layers:
         if layer.weights:
             twin.get_layer(names[layer.name]).set_weights(layer.get_weights())
@@ -166,6 +154,13 @@ def _operations(model: Any) -> list[Any]:
     """The model's layers, and the functions of ``keras.ops`` and operators among them."""
     functional = getattr(model, "_functional", None) or model
     return list(functional.operations)
+
+
+def _check_layers(model: Any, quantised: bool) -> None:
+    check = check_quantised_layer if quantised else check_plain_layer
+    for layer in all_layers(model):
+        _check_weights(layer)
+        check(layer)
 
 
 def _check_uses(model: Any, quantised: bool) -> None:
@@ -216,6 +211,11 @@ def _names(model: Any) -> dict[str, str]:
 
 def _automatic(layer: Any) -> bool:
     return re.fullmatch(rf"{re.escape(_snake(type(layer).__name__))}(_\d+)?", layer.name) is not None
+
+
+def _unnamed(model: Any) -> bool:
+    """Whether a model has the name that Keras gave it, or one of other layers that it was made of."""
+    return re.fullmatch(r"(sequential|functional)(_\d+)?", model.name) is not None or _automatic(model)
 
 
 def _snake(name: str) -> str:

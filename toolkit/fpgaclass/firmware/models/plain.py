@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fpgaclass.core import UnsupportedLayerError
-from fpgaclass.firmware.models.folding import LINEAR, Step, fold
+from fpgaclass.firmware.models.folding import LINEAR, Key, Step, fold
 from fpgaclass.firmware.models.instead import IN_KERAS
 from fpgaclass.firmware.models.scaling import BEFORE, SCALINGS, check_scaling, scaling_of
 from fpgaclass.firmware.models.supported import check_convolution, check_flatten, check_pooling
 
-BOUNDED_TABLES = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
-TABLES = (*BOUNDED_TABLES, "elu", "selu", "gelu", "silu", "swish", "softplus", "relu6")
+BOUNDED_TABLES = ("sigmoid", "tanh")
+TABLES = (*BOUNDED_TABLES, "softsign", "elu", "selu", "gelu", "silu", "softplus", "hard_silu")
+# Straight lines: name -> what is added first, the maximum of the ReLU after it, and of its result the scale
+# and shift.
+_STRAIGHT = {
+    "relu6": (0.0, 6.0, 1.0, 0.0),
+    "hard_sigmoid": (3.0, 6.0, 1 / 6, 0.0),
+    "hard_tanh": (1.0, 2.0, 1.0, -1.0),
+}
+_ACTIVATION_FUNCTIONS = ("relu", "leaky_relu", "softmax", *_STRAIGHT, *TABLES)
 _POOLS = tuple(
     f"{reach}{kind}Pooling{n}D" for reach in ("", "Global") for kind in ("Max", "Average") for n in (1, 2)
 )
@@ -43,10 +52,6 @@ def check_plain_layer(layer: Any) -> None:
         raise UnsupportedLayerError(
             f"the function {kind} between layers cannot be built",
             next_step=_instead_of_function(kind),
-        )
-    if kind in ("Functional", "Sequential"):
-        raise UnsupportedLayerError(
-            f"layer {layer.name!r} is a model within the model", next_step="use its layers one by one"
         )
     if kind not in (*PLAIN, "InputLayer"):
         raise UnsupportedLayerError(
@@ -80,10 +85,10 @@ def check_plain_layer(layer: Any) -> None:
                 next_step="use one of keras.activations; for the same function no training is needed: "
                 "layer.activation = keras.activations.relu",
             )
-        if name not in ("linear", "relu", "leaky_relu", "softmax", *TABLES):
+        if name not in ("linear", *_ACTIVATION_FUNCTIONS):
             raise UnsupportedLayerError(
                 f"activation {name!r} of layer {layer.name!r} has no table here",
-                next_step=f"use relu, leaky_relu, softmax, or one of {', '.join(TABLES)}",
+                next_step=f"use one of {', '.join(_ACTIVATION_FUNCTIONS)}",
             )
     if kind in ("Conv1D", "Conv2D"):
         check_convolution(layer)
@@ -125,7 +130,7 @@ def steps_of(model: Any) -> list[Step]:
     taken = {layer.name for layer in model.layers}
     model = getattr(model, "_functional", None) or model
     steps: list[Step] = []
-    alias: dict[int, int] = {}
+    alias: dict[Key, Key] = {}
     for _, level in sorted(model._nodes_by_depth.items(), reverse=True):
         for node in level:
             layer, kind = node.operation, type(node.operation).__name__
@@ -173,7 +178,7 @@ def idle_names(model: Any) -> set[str]:
     return idle
 
 
-def _steps(layer: Any, kind: str, inputs: list[int], output: int, taken: set[str]) -> list[Step]:
+def _steps(layer: Any, kind: str, inputs: list[Key], output: Key, taken: set[str]) -> list[Step]:
     step = Step(kind, layer.name, layer, inputs, output)
     after = "linear"
     if kind in LINEAR:
@@ -186,35 +191,57 @@ def _steps(layer: Any, kind: str, inputs: list[int], output: int, taken: set[str
         step.kind, step.kernel, step.bias = "Scale", scaling.scale, scaling.shift
     elif kind in _ACTIVATIONS:
         name = {"Activation": lambda: _function(layer), "ReLU": lambda: _relu(layer)}
-        return [_activation(step, name[kind]() if kind in name else kind)]
+        return _activation(step, name[kind]() if kind in name else kind, taken)
     if after == "linear":
         return [step]
     # A key of its own for the tensor between a layer and its activation.
-    step.output = -output
-    own = Step(kind, free_name(f"{layer.name}_{after}", taken), layer, [-output], output)
-    return [step, _activation(own, after)]
+    step.output = (output,)
+    own = Step(kind, free_name(f"{layer.name}_{after}", taken), layer, [step.output], output)
+    return [step, *_activation(own, after, taken)]
 
 
-def _activation(step: Step, name: str) -> Step:
+def _activation(step: Step, name: str, taken: set[str]) -> list[Step]:
+    """Return the steps of an activation; the one after which it is called comes last."""
     known = {"relu": "ReLU", "softmax": "Softmax", "Softmax": "Softmax"}
+    if name in _STRAIGHT:
+        return _straight(step, *_STRAIGHT[name], taken)
     if name in ("leaky_relu", "LeakyReLU"):
         step.kind = "Slope"
+    elif name == "capped":
+        step.kind, step.maximum = "Capped", float(step.layer.max_value)
     elif name in known:
         step.kind = known[name]
     else:
         step.kind, step.activation = "Table", name
-    return step
+    return [step]
+
+
+def _straight(
+    step: Step, before: float, maximum: float, scale: float, shift: float, taken: set[str]
+) -> list[Step]:
+    """Return the steps of a function that is a straight line between two levels."""
+    capped = replace(step, kind="Capped", maximum=maximum)
+    if not before:
+        return [capped]
+    shifted, between = ("shifted", step.output), ("capped", step.output)
+    first = replace(step, name=free_name(f"{step.name}_shifted", taken), output=shifted)
+    capped = replace(capped, name=free_name(f"{step.name}_capped", taken), inputs=[shifted], output=between)
+    last = replace(step, inputs=[between])
+    for one, by, add in ((first, 1.0, before), (last, scale, shift)):
+        one.kind, one.exact = "Scale", True
+        one.kernel, one.bias = np.full(1, by), np.full(1, add)
+    first.maximum = maximum
+    return [first, capped, last]
 
 
 def _relu(layer: Any) -> str:
-    if layer.threshold == 0 and layer.negative_slope == 0 and layer.max_value in (None, 6.0):
-        return "relu" if layer.max_value is None else "relu6"
-    if layer.threshold == 0 and layer.max_value is None:
-        return "leaky_relu"
-    raise UnsupportedLayerError(
-        f"layer {layer.name!r} is a ReLU with a threshold or maximum",
-        next_step="use ReLU(), ReLU(max_value=6) or LeakyReLU()",
-    )
+    slope, maximum = layer.negative_slope, layer.max_value
+    if layer.threshold or (maximum is not None and (slope or maximum <= 0)):
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r} is a ReLU with a threshold, or with a maximum and a slope",
+            next_step="use ReLU(), ReLU(max_value=6) or LeakyReLU()",
+        )
+    return "capped" if maximum is not None else "leaky_relu" if slope else "relu"
 
 
 def _function(layer: Any) -> str:

@@ -14,6 +14,7 @@ from fpgaclass.core import UnsupportedLayerError
 from fpgaclass.firmware.models.instead import IN_HGQ2
 from fpgaclass.firmware.models.quantisers import quantiser_faults
 
+PLACES = 10  # binary ones, of the numbers that an activation has of its own
 _DENSE = ("QDense", "QBatchNormDense", "QEinsumDense", "QEinsumDenseBatchnorm")
 _CONVOLUTIONS = ("QConv1D", "QConv2D")
 _POOLS = tuple(f"{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2))
@@ -103,9 +104,9 @@ def pooled_counts(layer: Any) -> set[int]:
     return counts
 
 
-def exact_slope(slope: float, bits: int = 10) -> float:
-    """Round a slope to ``bits`` binary places: what a multiplier of fixed-point numbers can hold."""
-    return float(round(slope * 2**bits) / 2**bits)
+def to_places(number: float, places: int = PLACES) -> float:
+    """Round a slope or maximum to binary places: what logic of fixed-point numbers can hold."""
+    return float(round(number * 2.0**places) / 2.0**places)
 
 
 def _refuse(layer: Any, faults: Iterator[tuple[str, str]]) -> None:
@@ -204,15 +205,21 @@ def _called(function: Any) -> str:
 
 
 def _relu_faults(layer: Any) -> Iterator[tuple[str, str]]:
-    if getattr(layer, "max_value", None) is not None:
-        yield "has a max_value", "leave it out, and give the next layer an iq_conf that saturates"
-    slope = float(layer.negative_slope)
-    if getattr(layer, "threshold", 0) and slope:
+    slope, maximum = float(layer.negative_slope), getattr(layer, "max_value", None)
+    threshold = getattr(layer, "threshold", 0)
+    if threshold and slope:
         yield "has a threshold and a slope", "use one of them"
-    if slope != exact_slope(slope):
+    if maximum is not None and (threshold or slope):
+        yield f"has a maximum and a {'threshold' if threshold else 'slope'}", "use one of them"
+    if maximum is not None and not 0 < maximum == to_places(maximum):
+        yield (
+            f"has max_value {maximum:g}, which no fixed-point number above zero is",
+            f"use max_value={max(to_places(maximum), 2.0**-PLACES)}",
+        )
+    if slope != to_places(slope):
         yield (
             f"has slope {slope:g}, which no fixed-point number is",
-            f"use negative_slope={2.0 ** round(math.log2(slope)):g}, or {exact_slope(slope)}",
+            f"use negative_slope={2.0 ** round(math.log2(slope)):g}, or {to_places(slope)}",
         )
 
 

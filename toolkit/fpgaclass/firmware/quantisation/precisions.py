@@ -13,6 +13,8 @@ from fpgaclass.firmware.quantisation.precision import HOW, FixedPoint
 Precision: TypeAlias = str | FixedPoint | Mapping[str, Any] | None
 DEFAULT = "fixed<16,6>"
 _PARTS = ("weight", "scale", "bias", "result", "default")
+_TABLE = "TableSize"
+_USUAL_BITS, _MOST_BITS = 10, 13
 _PLACES = ("Model", "LayerName")
 _INSTEAD = {
     "LayerType": "let config_from_keras_model make it with granularity='name'",
@@ -28,11 +30,13 @@ class Precisions:
     Attributes:
         model: what (``"weight"``, ``"bias"``, ``"result"``, ``"default"``) -> type, for what is not named.
         layers: layer name -> what -> type.
+        tables: layer name -> bits of its table's address; ``""`` is for those that are not named.
         unread: what of hls4ml's configuration nothing here is asked for, such as ``"accum of 'first'"``.
     """
 
     model: Mapping[str, FixedPoint]
     layers: Mapping[str, Mapping[str, FixedPoint]] = field(default_factory=dict)
+    tables: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     _used: set[tuple[str, str]] = field(default_factory=set, repr=False, compare=False)
 
@@ -40,7 +44,8 @@ class Precisions:
     def of(cls, precision: Precision) -> Precisions:
         """Read a type, or hls4ml's configuration: ``{"Model": {"Precision": ...}, "LayerName": {...}}``.
 
-        In a configuration, ``"auto"`` means the default, and what is not about precision is passed over.
+        In a configuration, ``"auto"`` means the default, and what is about neither ``"Precision"`` nor
+        ``"TableSize"`` is passed over.
         None is ``fixed<16,6>``.
 
         Raises:
@@ -65,12 +70,16 @@ class Precisions:
                     next_step=_INSTEAD.get(key) or did_you_mean(key, _PLACES) or _HOW_BY_LAYER,
                 )
         unread: list[str] = []
-        model = _types(_mapping(precision.get("Model", {}), "Model"), "the model", unread)
-        layers = {
-            name: _types(_mapping(about, f"LayerName {name!r}"), repr(name), unread)
-            for name, about in _mapping(precision.get("LayerName", {}), "LayerName").items()
+        about = _mapping(precision.get("Model", {}), "Model")
+        named = {
+            name: _mapping(one, f"LayerName {name!r}")
+            for name, one in _mapping(precision.get("LayerName", {}), "LayerName").items()
         }
-        return cls({"default": FixedPoint.parse(DEFAULT), **model}, layers, tuple(unread))
+        model = _types(about, "the model", unread)
+        layers = {name: _types(one, repr(name), unread) for name, one in named.items()}
+        sizes = {"": about, **named}
+        tables = {name: _table_bits(one[_TABLE], name) for name, one in sizes.items() if _TABLE in one}
+        return cls({"default": FixedPoint.parse(DEFAULT), **model}, layers, tables, tuple(unread))
 
     def weight(self, layer: str) -> FixedPoint:
         """The type of a layer's weights."""
@@ -83,6 +92,11 @@ class Precisions:
     def result(self, layer: str) -> FixedPoint:
         """The type that a layer's results are rounded to."""
         return self._find(layer, "result")
+
+    def table_bits(self, layer: str) -> int | None:
+        """The bits of the address of a layer's table, or None where none are given."""
+        self._used.add((layer, _TABLE))
+        return self.tables.get(layer, self.tables.get(""))
 
     def model_type(self, *names: str) -> FixedPoint:
         """The type of what is not named for a layer: the first of ``names`` that there is, or the default."""
@@ -107,7 +121,7 @@ class Precisions:
             InvalidInputError: names the layer and the one that is called most like it.
         """
         for name, types in self.layers.items():
-            if types and name not in known:
+            if (types or name in self.tables) and name not in known:
                 step = did_you_mean(name, known) or f"name one of {', '.join(sorted(known))}"
                 raise InvalidInputError(
                     f"precision names a layer {name!r}, which {what} has not", next_step=step
@@ -120,12 +134,13 @@ class Precisions:
             why: layer name -> why its types count for nothing, and what to name instead.
         """
         for name, types in self.layers.items():
-            idle = [what for what in types if (name, what) not in self._used]
+            asked = [*types, *([_TABLE] if self.tables.get(name, _USUAL_BITS) != _USUAL_BITS else [])]
+            idle = [what for what in asked if (name, what) not in self._used]
             if idle:
                 reason = why.get(name, "nothing of this layer is rounded to it")
                 warn(f"precision: {' and '.join(idle)} of {name!r} counts for nothing: {reason}")
         if self.unread:
-            warn(f"precision: not read: {', '.join(self.unread)} (sums are exact, tables have 1024 entries)")
+            warn(f"precision: not read: {', '.join(self.unread)} (sums are exact)")
 
     def _find(self, layer: str, *names: str) -> FixedPoint:
         about = self.layers.get(layer, {})
@@ -147,7 +162,8 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 def _types(about: Mapping[str, Any], whose: str, unread: list[str]) -> dict[str, FixedPoint]:
     """Read the types of a layer or of the model; what of them is not read goes to ``unread``."""
-    _refuse_misspelt((key for key in about if key != "Precision"), ("Precision",), whose)
+    read = ("Precision", _TABLE)
+    _refuse_misspelt((key for key in about if key not in read), read, whose)
     for key in about:
         if key in _PARTS:
             raise InvalidInputError(
@@ -162,6 +178,17 @@ def _types(about: Mapping[str, Any], whose: str, unread: list[str]) -> dict[str,
     _refuse_misspelt(others, _PARTS, whose)
     unread += [f"{what} of {whose}" for what in others]
     return {what: FixedPoint.parse(text) for what, text in given.items() if what in _PARTS}
+
+
+def _table_bits(size: Any, layer: str) -> int:
+    """Read how many entries a table has, a power of two, as bits of its address."""
+    bits = size.bit_length() - 1 if isinstance(size, int) else 0
+    if not 0 < bits <= _MOST_BITS or size != 1 << bits:
+        raise InvalidInputError(
+            f"precision has a table of {size!r} entries" + (f" for {layer!r}" if layer else ""),
+            next_step=f"use a power of two up to {1 << _MOST_BITS}; {1 << _USUAL_BITS} is usual",
+        )
+    return bits
 
 
 def _refuse_misspelt(keys: Iterable[str], known: Collection[str], whose: str) -> None:

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 from fpgaclass.core import InvalidInputError, warn
-from fpgaclass.firmware.models.folding import Step
+from fpgaclass.firmware.models.folding import Key, Step
 from fpgaclass.firmware.models.model import check_model, is_quantised
+from fpgaclass.firmware.models.nested import flat
 from fpgaclass.firmware.models.plain import BOUNDED_TABLES, free_name, idle_names, steps_of
-from fpgaclass.firmware.models.supported import exact_slope
+from fpgaclass.firmware.models.supported import PLACES, to_places
+from fpgaclass.firmware.quantisation.hgq_types import hgq_type, softmax_types, table_input
 from fpgaclass.firmware.quantisation.precision import FixedPoint, covering
 from fpgaclass.firmware.quantisation.precisions import Precision, Precisions
 from fpgaclass.firmware.quantisation.scaled import check_scaled
 
 _ENTRANCE = "input"
-_TABLE_BITS = 10
+_FINER = 3  # bits of a sixth beyond the results': six of them are one then, rounded
 _MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average")
 
 
@@ -27,7 +29,8 @@ def quantise(model: Any, precision: Precision = None, *, name: str | None = None
     This is post-training quantisation, as hls4ml's ``Precision`` does it: inputs, activations, weights and
     biases are rounded to ``precision``; sums are exact. Batch normalisation is folded into the layer before
     or after it where that changes nothing; so are Normalization and Rescaling, if the types can hold what
-    they were made for. Sigmoid, tanh and their like become tables of 1024 entries. The model's input is
+    they were made for. Sigmoid, tanh and their like become tables, of 1024 entries if no ``TableSize`` is
+    given; what is made of straight lines, such as relu6 and hard_sigmoid, is computed. The model's input is
     truncated and wraps on overflow, as a bus does. Weights beyond their type are warned about, and types that
     count for nothing.
 
@@ -54,6 +57,7 @@ def quantise(model: Any, precision: Precision = None, *, name: str | None = None
         )
     if name is not None and (not isinstance(name, str) or not name or "/" in name):
         raise InvalidInputError(f"{name!r} is no name of a model", next_step="use letters and digits")
+    model = flat(model)
     types = Precisions.of(precision)
     steps = steps_of(model)
     given = model.inputs[0]
@@ -83,7 +87,7 @@ def _in_vain(model: Any, steps: list[Step]) -> dict[str, str]:
 class _Network:
     """The HGQ2 network as it grows: its tensors, and the type that each is rounded to where it is read."""
 
-    def __init__(self, types: Precisions, key: int, inputs: Any, taken: FixedPoint) -> None:
+    def __init__(self, types: Precisions, key: Key, inputs: Any, taken: FixedPoint) -> None:
         self.types = types
         self.tensors = {key: inputs}
         self.kinds = {key: taken}
@@ -95,16 +99,16 @@ class _Network:
         """Append one step; the last one's result is rounded too."""
         moved = step.kind in ("Flatten", "Reshape")
         # What is on a grid already must not be rounded again to another: hls4ml would do it in one go.
-        keeps = moved or step.kind in ("Concatenate", "ReLU")
+        keeps = moved or step.kind in ("Concatenate", "ReLU", "Capped")
         held = covering([self.kinds[key] for key in step.inputs])
-        kind = held if keeps and not last else self.types.result(step.name)
+        kind = held if keeps and not last else self._result(step, held)
         values = [self.tensors[key] for key in step.inputs]
-        ends = {"enable_oq": True, "oq_conf": _type(kind, "datalane")} if last else {"enable_oq": False}
+        ends = {"enable_oq": True, "oq_conf": hgq_type(kind, "datalane")} if last else {"enable_oq": False}
         result, rounded = self._layer(step, values, kind, ends)
         if last and not rounded:
             from hgq.quantizer import Quantizer
 
-            result = Quantizer(_type(kind, "datalane"), name=self._free(f"{step.name}_rounded"))(result)
+            result = Quantizer(hgq_type(kind, "datalane"), name=self._free(f"{step.name}_rounded"))(result)
         self.tensors[step.output] = result
         if moved and step.inputs[0] in self.raw:
             self.raw.add(step.output)
@@ -122,12 +126,13 @@ class _Network:
         if step.kind in ("Dense", "Conv1D", "Conv2D"):
             return self._linear(step, values[0], common), True
         if step.kind == "Scale":
-            return self._scale(step, values[0], common), True
+            return self._scale(step, values[0], kind, common), True
         if step.kind == "Table":
-            common |= {"enable_oq": True, "oq_conf": _type(kind, "table")}
+            common |= {"enable_oq": True, "oq_conf": hgq_type(kind, "table")}
             raw = key in self.raw
-            address = _table_input(self.kinds[key], step.activation in BOUNDED_TABLES and not raw)
-            taken = _type(address, "datalane", "TRN", "WRAP") if raw else _type(address, "datalane")
+            bounded = step.activation in BOUNDED_TABLES and not raw
+            address = table_input(self.kinds[key], bounded, self.types.table_bits(name))
+            taken = hgq_type(address, "datalane", "TRN", "WRAP") if raw else hgq_type(address, "datalane")
             table = QUnaryFunctionLUT(step.activation, taken, allow_heterogeneous_table=False, **common)
             value = values[0]
             # hls4ml writes tables of flat values only.
@@ -138,14 +143,18 @@ class _Network:
                 result = keras.layers.Reshape(value.shape[1:], name=self._free(f"{name}_shape"))(result)
             return result, True
         if step.kind == "Softmax":
-            types = _softmax_types(values[0].shape[-1])
+            types = softmax_types(values[0].shape[-1])
             return QSoftmax(iq_conf=self._input(key), axis=-1, **types, **common)(values[0]), True
-        if step.kind in ("ReLU", "Slope"):
+        if step.kind in ("ReLU", "Capped", "Slope"):
             value = self._on_a_grid(key, values[0], name)
             if step.kind == "ReLU":
                 return keras.layers.ReLU(name=name)(value), False
+            if step.kind == "Capped":
+                places = min(PLACES, self.kinds[key].fraction)
+                maximum = max(to_places(step.maximum, places), 2.0**-places)
+                return keras.layers.ReLU(max_value=maximum, name=name)(value), False
             slope = getattr(step.layer, "negative_slope", 0.2)
-            return keras.layers.LeakyReLU(exact_slope(slope), name=name)(value), False
+            return keras.layers.LeakyReLU(to_places(slope), name=name)(value), False
         if step.kind in ("Flatten", "Reshape"):
             return type(step.layer).from_config(step.layer.get_config())(values[0]), False
         if step.kind == "Concatenate":
@@ -167,8 +176,8 @@ class _Network:
             step.kernel.shape[-1],
             activation=step.activation,
             iq_conf=self._input(step.inputs[0]),
-            kq_conf=_type(weight, "weight"),
-            bq_conf=_type(bias, "bias"),
+            kq_conf=hgq_type(weight, "weight"),
+            bq_conf=hgq_type(bias, "bias"),
             **shape,
             **common,
         )
@@ -179,17 +188,20 @@ class _Network:
         _warn_of_saturation(step.name, bias, step.bias)
         return result
 
-    def _scale(self, step: Step, value: Any, common: dict[str, Any]) -> Any:
+    def _scale(self, step: Step, value: Any, kind: FixedPoint, common: dict[str, Any]) -> Any:
         from hgq.layers import QBatchNormalization
 
-        weight, bias = self.types.weight(step.name), self.types.bias(step.name)
+        if step.exact:
+            weight, bias = (_constant(float(part[0]), kind) for part in (step.kernel, step.bias))
+        else:
+            weight, bias = self.types.weight(step.name), self.types.bias(step.name)
         layer = QBatchNormalization(
-            epsilon=0.0, iq_conf=self._input(step.inputs[0]), kq_conf=_type(weight, "weight"),
-            bq_conf=_type(bias, "bias"), **common,
+            epsilon=0.0, iq_conf=self._input(step.inputs[0]), kq_conf=hgq_type(weight, "weight"),
+            bq_conf=hgq_type(bias, "bias"), **common,
         )  # fmt: skip
         result = layer(value)
-        layer.bn_gamma.assign(step.kernel)
-        layer.bn_beta.assign(step.bias)
+        layer.bn_gamma.assign(np.broadcast_to(step.kernel, layer.bn_gamma.shape))
+        layer.bn_beta.assign(np.broadcast_to(step.bias, layer.bn_beta.shape))
         _warn_of_saturation(step.name, weight, step.kernel)
         _warn_of_saturation(step.name, bias, step.bias)
         return result
@@ -227,7 +239,7 @@ class _Network:
             result = layer(iq_confs=[taken, self._input(key)], **options)([result, value])
             # A partial sum may be larger than the types of its parts.
             grown = self.types.result(step.name).wider(place)
-            taken = _type(grown, "datalane")
+            taken = hgq_type(grown, "datalane")
         return result
 
     def _joined(self, layer: Any, values: list[Any], name: str, **options: Any) -> Any:
@@ -237,12 +249,20 @@ class _Network:
             result = layer(name=name if last else self._free(f"{name}_{place}"), **options)([result, value])
         return result
 
-    def _input(self, key: int) -> Any:
+    def _result(self, step: Step, held: FixedPoint) -> FixedPoint:
+        """The type of a step's results; what is only shifted must not be cut before its maximum."""
+        if not (step.exact and step.maximum):
+            return self.types.result(step.name)
+        whole = max(held.integer + (not held.signed), math.frexp(step.maximum)[1] + 1)
+        fraction = max(held.fraction, 0)
+        return FixedPoint(whole + fraction, whole, True, held.rounding, "SAT")
+
+    def _input(self, key: Key) -> Any:
         """The type in which a tensor is read; the model's own input is cut as a bus cuts it."""
         kind = self.kinds[key]
-        return _type(kind, "datalane", "TRN", "WRAP") if key in self.raw else _type(kind, "datalane")
+        return hgq_type(kind, "datalane", "TRN", "WRAP") if key in self.raw else hgq_type(kind, "datalane")
 
-    def _on_a_grid(self, key: int, value: Any, name: str) -> Any:
+    def _on_a_grid(self, key: Key, value: Any, name: str) -> Any:
         """Round a tensor before a layer that has no type of its own."""
         from hgq.quantizer import Quantizer
 
@@ -253,42 +273,11 @@ class _Network:
         return free_name(name, self.names)
 
 
-def _type(kind: FixedPoint, place: str, rounding: str | None = None, overflow: str | None = None) -> Any:
-    """Return an HGQ2 quantiser of one type for all values."""
-    from hgq.config import QuantizerConfig
-
-    return QuantizerConfig(
-        "kif",
-        place,
-        k0=kind.signed,
-        i0=kind.integer - kind.signed,
-        f0=kind.fraction,
-        round_mode=rounding or kind.rounding,
-        overflow_mode=overflow or kind.overflow,
-        homogeneous_axis=None,
-        heterogeneous_axis=(),
-        trainable=False,
-    )
-
-
-def _table_input(kind: FixedPoint, bounded: bool) -> FixedPoint:
-    """Return the type in which a table is addressed: a function that is flat beyond 8 needs no more range."""
-    integer = max(1, min(kind.integer, 4 if bounded else _TABLE_BITS))
-    fraction = max(0, min(kind.fraction, _TABLE_BITS - integer))
-    return FixedPoint(integer + fraction, integer, kind.signed, kind.rounding, "SAT")
-
-
-def _softmax_types(classes: int) -> dict[str, Any]:
-    """Return the tables of a softmax: exp of the distance to the largest, and one over the sum of them."""
-    whole = math.ceil(math.log2(classes)) + 1
-    return {
-        "exp_iq_conf": _type(FixedPoint(10, 4, False, "RND", "SAT"), "datalane"),
-        "exp_oq_conf": _type(FixedPoint(12, 1, False, "RND_CONV", "SAT"), "table"),
-        "inv_iq_conf": _type(FixedPoint(_TABLE_BITS, whole, False, "RND", "SAT"), "datalane"),
-        "inv_oq_conf": _type(FixedPoint(12, 1, False, "RND_CONV", "SAT"), "table"),
-        "stable": True,
-        "allow_heterogeneous_table": False,
-    }
+def _constant(number: float, result: FixedPoint) -> FixedPoint:
+    """Return the type of a function's own number: a whole one exactly, others finer than the results."""
+    whole = math.frexp(number)[1] + 1
+    places = 0 if number.is_integer() else max(0, result.fraction + _FINER)
+    return FixedPoint(max(2, whole + places), max(2, whole + places) - places)
 
 
 def _warn_of_saturation(name: str, kind: FixedPoint, weights: Any) -> None:

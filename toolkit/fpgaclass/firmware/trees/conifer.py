@@ -36,7 +36,12 @@ extern "C" void emulate_batch(const double *in, double *out, long events, long i
 
 def is_trees(model: Any) -> bool:
     """Tell whether a model is an ensemble of trees, ours or of a library that conifer reads."""
-    return isinstance(model, Trees) or type(model).__module__.split(".")[0] in _LIBRARIES
+    return isinstance(model, Trees) or library_of(model) in _LIBRARIES
+
+
+def library_of(model: Any) -> str:
+    """Return the name of the package that a model's class is of, such as ``"sklearn"``."""
+    return type(model).__module__.partition(".")[0]
 
 
 def read_trees(model: Any, precision: Precision = None, *, name: str = "trees") -> Trees:
@@ -109,7 +114,7 @@ def write_conifer(trees: Trees, folder: Path, top: str, part: str, clock_period:
 def _ensemble(model: Any) -> dict[str, Any]:
     """Return conifer's dictionary of an ensemble."""
     conifer = _conifer()
-    library = type(model).__module__.split(".")[0]
+    library = library_of(model)
     if library == "conifer":
         fields = ("n_classes", "n_features", "init_predict", "norm", "splitting_convention")
         rows = [
