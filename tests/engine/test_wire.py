@@ -46,16 +46,17 @@ def test_a_message_that_a_deadline_cuts_is_read_on_later(ends: tuple[socket.sock
 
 
 def test_what_is_no_message_is_refused(ends: tuple[socket.socket, Wire]) -> None:
-    """The other side is a student's: too large, not JSON, sizes that do not fit, or gone."""
+    """The other side is a student's: too large, too deep, not JSON, sizes that do not fit, or gone."""
     raw, wire = ends
     raw.sendall(b"\xff" * 8)
     with pytest.raises(WireError, match="too large"):
         wire.receive(time.monotonic() + 5)
-    for bad in (b"nonsense", b'{"#": [5]}', b"[]", b'{"#": ["a"]}'):
+    deep = b'{"a": ' + b"[" * 600 + b"]" * 600 + b', "#": []}'
+    for bad in (b"nonsense", b'{"#": [5]}', b"[]", b'{"#": ["a"]}', deep):
         raw, other = socket.socketpair()
         with raw, other:
             raw.sendall(len(bad).to_bytes(4, "big") + bytes(4) + bad)
-            with pytest.raises(WireError, match=r"not a message|do not fit"):
+            with pytest.raises(WireError, match=r"not a message|do not fit|lists within lists"):
                 Wire(other).receive(time.monotonic() + 5)
             raw.close()
             with pytest.raises(WireClosedError):
