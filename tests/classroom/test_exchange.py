@@ -224,6 +224,34 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
         check_tree({path: b""})
 
 
+@pytest.mark.parametrize("path", ["d/" * 30 + "x", "n" * 256, "é" * 128])
+def test_a_path_that_programs_stumble_over_is_refused(path: str) -> None:
+    """Nobody could collect a name that is too long, and a folder of hundreds of levels ended the grader."""
+    with pytest.raises(RefusedError, match="30 folders deep, or a name of more than 255 bytes"):
+        check_tree({path: b""})
+    check_tree({path.removeprefix("d/").removeprefix("n").removeprefix("é"): b""})
+
+
+@pytest.mark.parametrize("files", ["[" * 9_000, '[{"path": "a", "content": 5}]', '"ab"', "{}", '[["path"]]'])
+def test_what_is_no_folder_is_refused(
+    hub: tuple[Classroom, str], token_of: Callable[[str], str], files: str
+) -> None:
+    """Not with a stack of calls in the hub's log: a student could fill a disk with those."""
+    _, url = hub
+    with Client(f"{url}{PREFIX}api", token_of("lise"), "lise")._web() as web:
+        answer = web.post(f"submission/{COURSE}/{LAB}", data={"files": files})
+    assert answer.status_code == 400
+    assert answer.json()["success"] is False
+
+
+def test_the_servers_own_names_are_nobodys(at: At) -> None:
+    """A folder of the name of the file with the time would be in its way when it is collected."""
+    receipt = at("lise").submit(
+        COURSE, LAB, {"a": b"x", "timestamp.txt/x": b"x", "submission_secret.txt": b"x"}
+    )
+    assert receipt.files == 1
+
+
 def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
     """It could not be written, and would stop the collection of everybody."""
     with pytest.raises(RefusedError, match="a file and a folder"):

@@ -55,6 +55,7 @@ class Echo(RequestHandler):  # type: ignore[misc]
         self.set_header("X-Cookie", self.request.headers.get("Cookie", ""))
         self.add_header("Set-Cookie", "a=1")
         self.add_header("Set-Cookie", "b=2")
+        self.set_header("Service-Worker-Allowed", "/")
         if status == 200:
             self.write(self.request.body or b"nothing")
         await self.finish()
@@ -180,6 +181,7 @@ def test_questions_and_answers_arrive_as_they_were() -> None:
             assert answer.headers["X-Asked"] == "GET /user/ada/echo/a%2Fb%2520c?d=%2F&e"
             assert answer.headers["X-Cookie"] == "mine=1"
             assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+            assert "Service-Worker-Allowed" not in answer.headers, "it would stay for whoever logs in next"
             assert len(answer.headers.getall("Content-Type")) == 1
         async with web.get(f"{url}/echo") as answer:
             assert answer.headers["X-Cookie"] == "", "somebody else's cookies stay theirs"

@@ -415,3 +415,34 @@ print("SEGMENT", segment >= 0, "KEY", key > 0)
     assert "FILES []" in found
     assert "NAMES False False" in found
     assert "SEGMENT False KEY False" in found
+
+
+def test_what_lies_beside_the_notebook_stops_nobody(folder: Any) -> None:
+    """A folder where a released file is, a file where its folder is, folders in folders without end."""
+    source = folder.root / "source" / LAB
+    (source / "truth.csv").write_text("given")
+    (source / "sub").mkdir()
+    (source / "sub" / "more.csv").write_text("given")
+    ada = folder.submit("ada")
+    (ada / "truth.csv").mkdir()
+    (ada / "truth.csv" / "x").write_text("mine")
+    (ada / "sub").write_text("mine")
+    (ada / "own.csv").write_text("mine")
+    deep = folder.submit("bea") / ("d/" * 480)
+    deep.mkdir(parents=True)
+    (deep / "x").write_text("mine")
+    cleo = folder.submit("cleo") / f"{LAB}.ipynb"
+    cleo.unlink()
+    cleo.mkdir()
+    (folder.submit("dora") / "link").symlink_to("/etc/passwd")
+    folder.submit("emmy")
+    done = folder.mark(jobs=2)
+    assert {name: one.status for name, one in done.items()} == {
+        **dict.fromkeys(("ada", "bea", "dora", "emmy"), "graded"),
+        "cleo": "failed",
+    }
+    assert folder.read("ada") == folder.read("bea") == folder.read("emmy")
+    graded = folder.root / "autograded" / "ada" / LAB
+    assert (graded / "truth.csv").read_text() == (graded / "sub" / "more.csv").read_text() == "given"
+    assert (graded / "own.csv").read_text() == "mine"
+    assert not (folder.root / "autograded" / "dora" / LAB / "link").exists()

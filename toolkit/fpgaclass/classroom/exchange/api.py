@@ -89,7 +89,7 @@ class Handler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             raise RefusedError(413, f"more than {MAX_FILES} files")
         try:
             return decode_tree(json.loads(text))
-        except ValueError as trouble:
+        except (ValueError, RecursionError) as trouble:
             raise RefusedError(400, "Files cannot be JSON decoded") from trouble
 
 

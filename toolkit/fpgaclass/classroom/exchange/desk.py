@@ -101,7 +101,8 @@ class Desk:
         if not is_open(self.store, course, lab, self.user):
             step = "ask your instructor, who can open it again"
             raise RefusedError(403, f"{lab} is closed: it takes no more submissions", next_step=step)
-        plain = {path: data for path, data in check_tree(tree).items() if path not in _THE_SERVERS}
+        sent = check_tree(tree)
+        plain = {path: data for path, data in sent.items() if path.split("/")[0] not in _THE_SERVERS}
         if not plain:
             raise RefusedError(400, "there is nothing in the folder to submit")
         return self.store.submit(course, lab, self.user, plain)

@@ -19,6 +19,11 @@ MAX_FILES = 2000
 MAX_BYTES = 64_000_000
 """A folder that holds more than this is refused."""
 
+MAX_DEPTH = 30
+"""A path of more parts than this is refused: many programs that walk a folder call themselves for each."""
+
+_LONGEST_NAME = 255  # of Linux's file systems
+
 Tree = Mapping[str, bytes]
 """Files by their path below the folder, with ``/`` between its parts."""
 
@@ -81,6 +86,9 @@ def check_tree(tree: Tree) -> Tree:
         plain = path and path == "/".join(parts) and path.isprintable() and len(path.encode()) < 1000
         if not plain or path.startswith("/") or {".", ".."} & set(parts) or "\\" in path:
             raise RefusedError(400, f"Illegal path: {path[:100]!r}")
+        if len(parts) > MAX_DEPTH or max(len(part.encode()) for part in parts) > _LONGEST_NAME:
+            what = f"more than {MAX_DEPTH} folders deep, or a name of more than {_LONGEST_NAME} bytes"
+            raise RefusedError(400, f"{what}: {path[:100]!r}")
     folders = {str(parent) for path in tree for parent in PurePosixPath(path).parents}
     if both := folders & set(tree):
         raise RefusedError(400, f"Illegal path: {min(both)[:100]!r} is a file and a folder")

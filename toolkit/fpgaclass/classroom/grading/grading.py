@@ -73,8 +73,12 @@ class GradeReport:
         return table
 
     def words(self) -> tuple[str, ...]:
-        """Return what there is to say of single submissions, and what collecting left out: a line each."""
-        return (*(f"{mark.student}: {mark.note}" for mark in self.marks if mark.note), *self.notes)
+        """Return what there is to say of single submissions, and what collecting left out: a line each.
+
+        Names of files in it are students': what would move a terminal's cursor stands there as a ``?``.
+        """
+        said = (*(f"{mark.student}: {mark.note}" for mark in self.marks if mark.note), *self.notes)
+        return tuple("".join(one if one.isprintable() else "?" for one in line) for line in said)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON."""

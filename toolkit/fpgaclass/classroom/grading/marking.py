@@ -21,7 +21,7 @@ from typing import Any
 import fpgaclass
 from fpgaclass.classroom.gradebook.gradebook import Entry, Writer, open_writer
 from fpgaclass.classroom.grading.masters import given_files, load_masters
-from fpgaclass.classroom.grading.submitted import files_beside, read_timestamp
+from fpgaclass.classroom.grading.submitted import files_beside, read_timestamp, submitted_files
 from fpgaclass.core import ClassroomError, digest_of, track
 from fpgaclass.course import LatePolicy
 from fpgaclass.engine import (
@@ -157,8 +157,7 @@ class _Marking:
         return tuple(sorted(self._marked, key=lambda one: one.student))
 
     def _digest(self, folder: Path, student: str) -> str:
-        paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        parts = [part for path in paths for part in (str(path.relative_to(folder)), path)]
+        parts = [part for path in submitted_files(folder) for part in (str(path.relative_to(folder)), path)]
         return digest_of(self._release, student, *parts)
 
     def _restored(self, folder: Path, student: str, digest: str) -> _Submission | None:
@@ -263,12 +262,14 @@ class _Marking:
         try:
             for leftover in (scratch, old):
                 shutil.rmtree(leftover, ignore_errors=True)
-            ignore = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints")
-            shutil.copytree(submission.folder, scratch, symlinks=True, ignore=ignore)
-            for name, data in self._given.items():
+            scratch.mkdir(parents=True)
+            for name, data in (files_beside(submission.folder, self._given) | self._given).items():
                 path = scratch / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
+            stamp = submission.folder / "timestamp.txt"
+            if stamp.is_file():
+                shutil.copyfile(stamp, scratch / stamp.name)
             for name, notebook in notebooks.items():
                 text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
                 (scratch / f"{name}.ipynb").write_text(text, encoding="utf-8", errors="replace")

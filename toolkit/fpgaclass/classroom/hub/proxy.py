@@ -39,7 +39,11 @@ _OF_ONE_HOP = frozenset(
     )
 )
 """Headers that are between two ends of one connection."""
+_NOT_FOR_BROWSERS = frozenset(("service-worker-allowed",))
+"""What no server of the class may tell a browser: a program of its own that answers for the whole address.
 
+It would stay in the browser of a shared computer, and act as whoever logs in there next.
+"""
 
 _SENT = "fpgaclass-sent"
 """Set while a browser without a pass is at the login: who comes back without one is not sent again."""
@@ -126,7 +130,7 @@ class Passing(ProxyHandler):  # type: ignore[misc]
             self.clear_header(own)
         self.set_status(answer.status, answer.reason or None)
         for name, value in answer.headers.items():
-            if name.lower() not in _OF_ONE_HOP:
+            if name.lower() not in _OF_ONE_HOP | _NOT_FOR_BROWSERS:
                 self.add_header(name, value)
         await self.flush()
         async for piece in answer.content.iter_any():
