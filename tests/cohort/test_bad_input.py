@@ -109,6 +109,32 @@ def test_a_plan_is_refused_before_anybody_is_asked(run: Run, course: Path, fault
     assert ended.code != 0
 
 
+@pytest.mark.parametrize("part", ["course.yaml", "its cohort", "its roster"])
+def test_a_wrong_file_is_used_wrongly_whatever_the_verb(run: Run, course: Path, part: str) -> None:
+    """Scripts tell by the exit code whether a file is to be mended (2) or the work failed (1)."""
+    verbs = ["cohort plan", "cohort apply --yes", "cohort configure", "seats", "lease book --student ada"]
+    if part == "its roster":
+        (course.parent / "roster.csv").write_text("login\nada\nADA!\n")
+        course.write_text(course.read_text().replace("hours: 40\n", "hours: 40\n  roster: roster.csv\n"))
+    else:
+        old, new = {"course.yaml": ("cohort:\n", "cohort: [\n"), "its cohort": ("hours: 40", "hours: x")}[
+            part
+        ]
+        course.write_text(course.read_text().replace(old, new))
+        # These read no roster: who wants to be rid of a cohort need not mend it.
+        verbs += [
+            "cohort status",
+            "cohort cost",
+            "cohort destroy --yes",
+            "cohort sweep --yes",
+            "cohort images",
+        ]
+        verbs += ["lease list", "lease next --student ada", "lease site", "seats --send"]
+    ended = {verb: run(*verb.split(), "--course", course) for verb in verbs}
+    assert {verb: said.code for verb, said in ended.items()} == dict.fromkeys(verbs, 2)
+    assert all(said.err.count("error: ") == 1 for said in ended.values())
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[FakeAws]:
     with FakeAws() as server:

@@ -229,7 +229,7 @@ def test_a_block_is_told_to_who_lost_their_time(run: Run, course: Path) -> None:
     assert re.search(rf"lost +{lease['card']}, .*: a lecture\n +card +card/", seat)
     assert run("seats", "ada", "--json", *here).data["seats"][0]["lost"][0]["identity"] == lease["identity"]
     listed = run("lease", "list", *here).out
-    assert re.search(rf"ada had {lease['card']} .*, which was taken away: a lecture\n", listed)
+    assert re.search(rf"taken away on {lease['card']} \(a lecture\): ada ", listed)
     assert "lost" not in run("seats", "emmy", *here).out
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fpgaclass.cli.options import CoursePath, Json, find_course
-from fpgaclass.core import CourseError
+from fpgaclass.core import FpgaClassError
 from fpgaclass.course import Course, drift, write_student_notebooks
 from fpgaclass.course import gate as run_gate
 
@@ -56,7 +56,7 @@ def notebooks(
         for one in stale:
             print(one)
         if stale:
-            raise CourseError("notebooks differ from their lab.py", next_step="fpgaclass course notebooks")
+            raise FpgaClassError("notebooks differ from their lab.py", next_step="fpgaclass course notebooks")
     else:
         for path in write_student_notebooks(labs):
             print(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -154,21 +154,29 @@ def leases_table(
     """Return bookings by time, the waiting list, the cards out of use, and bookings that were taken away."""
     table = _table("id", "student", "card", f"from ({timezone})", "to", "state", "note")
     for lease in leases:
-        begins, ends = _when(lease.begins, timezone), _when(lease.ends, timezone)
+        begins, ends = _when(lease.begins, timezone), _until(lease, timezone)
         table.add_row(
             lease.identity, lease.student or "-", lease.card, begins, ends, _state(lease.state), lease.note
         )
-    for place in queue:
-        note = f"place {place.place}, {place.slots} slot{'s' * (place.slots > 1)}"
-        table.add_row("-", place.student, "-", "-", "-", _state("waiting"), note)
-    found = table if table.row_count else Text("nothing is booked, and nobody waits")
-    out = [Text(f"{x.name} is out of use: {x.note}", style="red") for x in cards if not x.healthy]
+    lines: list[RenderableType] = [table] if table.row_count else []
+    if queue:
+        places = ", ".join(f"{x.place} {x.student}" + f" ({x.slots} slots)" * (x.slots > 1) for x in queue)
+        lines.append(Text(printable(f"waiting, by place: {places}"), style=_COLOURS["waiting"]))
+    lines += [Text(f"{x.name} is out of use: {x.note}", style="red") for x in cards if not x.healthy]
+    lines += [Text(printable(line), style="yellow") for line in _lost(lost, timezone)]
     with_more = {lease.student for lease in leases} | {place.student for place in queue}
+    if without := sorted({lease.student for lease in lost} - with_more):
+        lines.append(Text(f"nothing instead: {', '.join(without)}", style="red"))
+    return Group(*lines) if lines else Text("nothing is booked, and nobody waits")
+
+
+def _lost(lost: Sequence[Lease], timezone: str) -> list[str]:
+    """Return who lost which bookings, by card and reason."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for lease in lost:
-        had = f"{lease.student} had {lease.card} {_when(lease.begins, timezone)}, which was taken away"
-        instead = "" if lease.student in with_more else "; nothing instead"
-        out.append(Text(printable(f"{had}: {lease.note}{instead}"), style="yellow"))
-    return Group(found, *out) if out else found
+        had = f"{lease.student} {_when(lease.begins, timezone)}"
+        groups.setdefault((lease.card, lease.note), []).append(had)
+    return [f"taken away on {card} ({note}): {', '.join(had)}" for (card, note), had in groups.items()]
 
 
 def moved_table(
@@ -186,15 +194,16 @@ def moved_table(
 
 def seats_table(seats: Sequence[SeatView], timezone: str) -> RenderableType:
     """Return the seats of a class, one line for each student."""
-    table = _table("student", "machine", "how to connect", "card", f"when ({timezone})", "how to connect")
+    table = _table("student", "machine", "card", f"when ({timezone})", "how to connect")
     for seat in seats:
         card, when = "-", ""
         if seat.lease:
             card = seat.lease.card
-            when = f"{_when(seat.lease.begins, timezone)} to {_when(seat.lease.ends, timezone)[-5:]}"
+            when = f"{_when(seat.lease.begins, timezone)} to {_until(seat.lease, timezone)}"
         elif seat.waiting:
-            when = f"place {seat.waiting.place} of the waiting list"
-        table.add_row(seat.student, _state(seat.machine), seat.connect or "-", card, when, seat.card_connect)
+            when = f"waiting, place {seat.waiting.place}"
+        machine = seat.connect or _state(seat.machine)
+        table.add_row(seat.student, machine, card, when, seat.card_connect)
     ends = {seat.ends for seat in seats if seat.ends}
     lines: list[RenderableType] = [table]
     if without := [seat.student for seat in seats if seat.connect and not seat.key]:
@@ -238,7 +247,11 @@ class _Table(Table):
         shown = Table(box=None, pad_edge=False)
         for column in kept:
             shown.add_column(
-                column.header, justify=column.justify, overflow=column.overflow, no_wrap=column.no_wrap
+                column.header,
+                justify=column.justify,
+                overflow=column.overflow,
+                no_wrap=column.no_wrap,
+                min_width=column.min_width,
             )
         for cells in zip(*(column.cells for column in kept), strict=True):
             shown.add_row(*cells)
@@ -249,12 +262,19 @@ def _table(*columns: str) -> Table:
     table = _Table(box=None, pad_edge=False)
     for column in columns:
         # Where it is tight, sentences are broken, and not addresses.
-        table.add_column(column, overflow="fold", no_wrap=column not in _SENTENCES)
+        broken = column in _SENTENCES
+        table.add_column(column, overflow="fold", no_wrap=not broken, min_width=10 if broken else None)
     return table
 
 
 def _state(word: str) -> Text:
     return Text(word, style=_COLOURS.get(word, ""))
+
+
+def _until(lease: Lease, timezone: str) -> str:
+    """Return the end of a time: the hour alone, where the day cannot be mistaken."""
+    end = _when(lease.ends, timezone)
+    return end[-5:] if lease.ends - lease.begins < timedelta(hours=24) else end
 
 
 def _when(when: datetime, timezone: str) -> str:

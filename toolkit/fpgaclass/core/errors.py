@@ -4,7 +4,8 @@
 
     FpgaClassError                 the work failed (exit code 1)
     ├── UsageError                 the command or call was wrong (exit code 2)
-    │   └── InvalidInputError      an argument, array or file does not fit (also a ValueError)
+    │   ├── InvalidInputError      an argument, array or file does not fit (also a ValueError)
+    │   └── CourseError            course.yaml, a lab or a notebook is not right
     ├── ToolMissingError           a program or package is not on this machine
     ├── StoppedError               work that was given up because another part of it failed
     ├── DiskFullError              no room for what is to be written
@@ -15,7 +16,6 @@
     │   ├── WrongCardError         firmware of a real card on the virtual one, or the reverse
     │   ├── BusError               the AXI bus answered DECERR or SLVERR
     │   └── HungKernelError        the watchdog stopped a kernel that never finished
-    ├── CourseError                course.yaml, a lab or a notebook is not right
     ├── ClassroomError             the hub, the exchange or the grading
     └── CohortError                seats in a cloud (drawn further in cohort/errors.py)
 """
@@ -60,6 +60,10 @@ class InvalidInputError(UsageError, ValueError):
     """An argument, an array or a file does not fit what is asked."""
 
 
+class CourseError(UsageError):
+    """The course definition, a lab or a notebook is not right."""
+
+
 class ToolMissingError(FpgaClassError):
     """A program or package that the work needs is not on this machine."""
 
@@ -98,10 +102,6 @@ class BusError(CardError):
 
 class HungKernelError(CardError):
     """A kernel did not finish within its watchdog's limit."""
-
-
-class CourseError(FpgaClassError):
-    """The course definition, a lab or a notebook is not right."""
 
 
 class ClassroomError(FpgaClassError):

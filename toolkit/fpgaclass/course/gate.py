@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from typing import Any
 
-from fpgaclass.core import CourseError, UsageError, say
+from fpgaclass.core import FpgaClassError, UsageError, say
 from fpgaclass.course._marks import Marks, job, marks, master_of, sheet
 from fpgaclass.course._trials import Trial, TrialNotebook, trial_notebooks, whole_notebook
 from fpgaclass.course.lab import Lab
@@ -106,7 +106,8 @@ def gate(
             notebooks may find the networks and the firmware that an earlier one trained and built.
 
     Raises:
-        CourseError: nbgrader refuses the lab, or the machine could not run a notebook.
+        CourseError: nbgrader refuses the lab.
+        FpgaClassError: the machine could not run a notebook.
         UsageError: nothing fits ``only``, or ``jobs`` is not positive.
     """
     if jobs < 1:
@@ -168,7 +169,7 @@ def _graded(
         for batch in run_jobs(part, at_once=at_once):
             for n, outcome in batch:
                 if outcome.trouble and not outcome.cells:
-                    raise CourseError(
+                    raise FpgaClassError(
                         f"the machine could not run the notebook: {outcome.trouble}", where=str(lab.path)
                     )
                 yield notebooks[n], marks(sheets[n], outcome)
