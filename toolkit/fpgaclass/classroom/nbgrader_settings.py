@@ -69,7 +69,7 @@ def _show_safely(c: Any) -> None:
     The formgrader is a page of the instructor's own server: a script in it could do all that they can.
     """
     c.HTMLExporter.preprocessors = [
-        "fpgaclass.classroom.grading.safe_text.CleanOutputs",
+        "fpgaclass.classroom.grading.safe_text.CleanCells",
         "nbconvert.preprocessors.sanitize.SanitizeHTML",
     ]
     from fpgaclass.classroom.grading.safe_text import SAFE_TAGS
