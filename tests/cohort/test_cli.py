@@ -48,6 +48,8 @@ def test_a_plan_asks_nobody_and_says_what_it_costs(
     run: Run, course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first thing that an instructor types, maybe without any cloud's package or credentials."""
+    import fpgaclass.cli.app  # noqa: F401 - the class's verbs beside it have a database of their own
+
     for name in ("boto3", "openstack", "ansible_runner", "sqlalchemy"):
         monkeypatch.setitem(sys.modules, name, None)
     said = run("cohort", "plan", "--course", course)
@@ -231,6 +233,36 @@ def test_a_block_is_told_to_who_lost_their_time(run: Run, course: Path) -> None:
     listed = run("lease", "list", *here).out
     assert re.search(rf"taken away on {lease['card']} \(a lecture\): ada ", listed)
     assert "lost" not in run("seats", "emmy", *here).out
+
+
+def test_a_cohort_is_not_looked_for_elsewhere(run: Run, course: Path, memory: MemoryCloud) -> None:
+    """Another region in the file shows nothing of what is there: it would be forgotten, and go on costing."""
+    here = ("--course", course)
+    assert run("cohort", "apply", "--yes", *here).code == 0
+    before, count = course.read_text(), len(memory.things)
+    course.write_text(before.replace("eu-central-1", "eu-west-2"))
+    for verb in ("status", "apply", "destroy"):
+        said = run("cohort", verb, *(("--yes",) if verb != "status" else ()), *here)
+        assert (said.code, said.err.count("error: ")) == (1, 1)
+        assert "cohort spring27 is on aws eu-central-1, not on aws eu-west-2" in said.err
+        assert "Next: have the file say aws eu-central-1 again" in said.err
+    swept = run("cohort", "sweep", "--dry-run", "--json", *here).data
+    assert (len(swept["removed"]), swept["living"]) == (0, 0), "a sweep there knows nothing of it"
+    assert len(memory.things) == count
+    from fpgaclass.cohort.state import State
+    from fpgaclass.cohort.tables import places
+
+    with State().engine.begin() as connection:
+        places.drop(connection)  # a state that was made without it
+    course.write_text(before)
+    assert run("cohort", "apply", "--yes", *here).code == 0
+    assert State().places() == {"spring27": "aws eu-central-1"}
+    memory.things.clear()  # the same from here: another account, or all of it removed by hand
+    asked = run("cohort", "destroy", *here)
+    assert (asked.code, "of another account they live on there" in asked.err) == (2, True)
+    assert run("cohort", "destroy", "--yes", *here).code == 0
+    course.write_text(before.replace("eu-central-1", "eu-west-2"))
+    assert run("cohort", "apply", "--yes", *here).code == 0, "what is destroyed may move"
 
 
 def test_seats_in_another_zone(run: Run, course: Path, memory: MemoryCloud) -> None:

@@ -158,6 +158,9 @@ def destroy(course: CoursePath = None, yes: Yes = False, as_json: Json = False) 
     keys = [thing.marker.key for thing in found.found]
     if keys:
         agree(f"Remove {len(keys)} things of {file.spec.name}, and all work on them?", yes)
+    elif found.missing:
+        know = f"The cloud shows none of the {len(found.missing)} things that this state knows"
+        agree(f"{know}; with the credentials of another account they live on there. Forget them?", yes)
     with (
         told_on_interrupt(f"cut off; {program()} cohort destroy goes on"),
         cohort.progress(keys, f"remove {file.spec.name}", steps=1) as move,

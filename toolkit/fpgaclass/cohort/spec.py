@@ -303,6 +303,15 @@ def _lines_of_students(text: str) -> tuple[int, ...]:
     return tuple(entry.start_mark.line + 1 for entry in entries)
 
 
+def place_of(spec: CohortSpec) -> str:
+    """Return where a cohort is made: the provider, with the region, project or service that is asked."""
+    if spec.infn and spec.provider == "infn":
+        return f"infn {spec.infn.orchestrator} {spec.infn.user_group}"
+    if spec.openstack and spec.provider == "openstack":
+        return f"openstack {spec.openstack.cloud} {spec.region or ''}".strip()
+    return f"aws {spec.region}" if spec.provider == "aws" else spec.provider
+
+
 def own_hours(spec: CohortSpec, key: str) -> float | None:
     """Return how long a thing of a cohort lives, by its key; None is as long as the cohort."""
     return spec.cards.hours if key.startswith("card/") else None

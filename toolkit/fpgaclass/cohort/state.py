@@ -94,6 +94,22 @@ class State:
         times = ("created", "expires")
         return tuple(CohortRow(**{**row, **{t: aware(row[t]) for t in times}}) for row in rows)
 
+    def places(self) -> dict[str, str]:
+        """Return where each cohort is, by name, as far as that was written down."""
+        from fpgaclass.cohort.tables import places
+
+        with self.engine.begin() as connection:
+            return {row.cohort: row.place for row in connection.execute(places.select())}
+
+    def settle(self, writer: Writer, place: str) -> None:
+        """Write down where a cohort is made, before anything is."""
+        from fpgaclass.cohort.tables import places
+
+        with self.engine.begin() as connection:
+            self._fence(connection, writer)
+            connection.execute(places.delete().where(places.c.cohort == writer.cohort))
+            connection.execute(places.insert().values(cohort=writer.cohort, place=place))
+
     def rows(self, cohort: str) -> tuple[Row, ...]:
         """Return the resources of a cohort, by key."""
         from fpgaclass.cohort.tables import resources

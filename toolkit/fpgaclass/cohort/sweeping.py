@@ -13,7 +13,7 @@ from fpgaclass.cohort.errors import BusyError
 from fpgaclass.cohort.plans import Kind
 from fpgaclass.cohort.port import Found, Provider
 from fpgaclass.cohort.providers import connect
-from fpgaclass.cohort.spec import load_spec
+from fpgaclass.cohort.spec import load_spec, place_of
 from fpgaclass.cohort.state import DELETED, CohortRow, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.writer import Writer
@@ -58,7 +58,8 @@ def sweep(
     """
     file = load_spec(path)
     cloud, state = provider or connect(file.spec), State(url)
-    cohorts = {row.name: row for row in state.cohorts() if row.provider == file.spec.provider}
+    here, places = (file.spec.provider, place_of(file.spec)), state.places()
+    cohorts = {row.name: row for row in state.cohorts() if places.get(row.name, row.provider) in here}
 
     def dead(found: Found) -> bool:
         known = cohorts.get(found.marker.cohort)

@@ -18,6 +18,14 @@ cohorts = Table(
     Column("expires", DateTime(timezone=True), nullable=False),
 )
 
+# A table and not a column: a database that is there already gets it when it is opened.
+places = Table(
+    "place",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("place", Text, nullable=False),
+)
+
 resources = Table(
     "resource",
     metadata,

@@ -14,14 +14,14 @@ from fpgaclass.cohort.bundle import check_course
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.differences import differences, without_what_is_over
 from fpgaclass.cohort.engine import Apply
-from fpgaclass.cohort.errors import CohortError, PlanRefusedError
+from fpgaclass.cohort.errors import PlanRefusedError
 from fpgaclass.cohort.leases.book import LeaseBook
 from fpgaclass.cohort.planning import make_plan
 from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import Finding, Found, Marker, Provider
 from fpgaclass.cohort.providers import connect
 from fpgaclass.cohort.roster import Student, public_key, read_roster, students_of
-from fpgaclass.cohort.spec import CohortFile, card_names, load_spec, own_hours
+from fpgaclass.cohort.spec import CohortFile, card_names, load_spec, own_hours, place_of
 from fpgaclass.cohort.state import DELETED, READY, CohortRow, Row, State
 from fpgaclass.cohort.teardown import remove_all
 from fpgaclass.cohort.timer import remove_timer
@@ -133,10 +133,7 @@ def apply(
     state = State(url)
     with Writer(state.engine, wanted.cohort) as writer:
         known = state.cohort(wanted.cohort)
-        if known and known.provider != wanted.provider and known.phase != "destroyed":
-            step = f"destroy it first, with provider: {known.provider}"
-            what = f"cohort {wanted.cohort} is on {known.provider}, not on {wanted.provider}"
-            raise PlanRefusedError(what, where=str(file.path), next_step=step)
+        _refuse_elsewhere(file, known, state)
         if known and known.phase != "destroyed" and known.expires <= now():
             when = f"{known.expires:%Y-%m-%d %H:%M} UTC"
             step = "fpgaclass cohort destroy, then apply anew"
@@ -148,6 +145,7 @@ def apply(
         over: tuple[str, ...] = ()
         if known and known.phase != "destroyed":
             wanted, over = without_what_is_over(wanted, known, file.spec)
+        state.settle(writer, place_of(file.spec))
         row = state.adopt(writer, wanted, now() + timedelta(hours=wanted.hours))
         run = Apply(cloud, state, writer, wanted, row, listener=listener, prune=prune, timeout_s=timeout_s)
         done = run.run()
@@ -166,11 +164,14 @@ def status(path: Path | str, *, url: str | None = None, provider: Provider | Non
     """Compare what the state says with what the cloud shows; changes nothing.
 
     Raises:
+        PlanRefusedError: the file names another place than the one where the cohort is.
         AuthError: the credentials are missing or have expired.
     """
     file = load_spec(path)
     state, cloud, name = State(url), provider or connect(file.spec), file.spec.name
-    cohort, rows, found = state.cohort(name), state.rows(name), cloud.inventory(name)
+    cohort = state.cohort(name)
+    _refuse_elsewhere(file, cohort, state)
+    rows, found = state.rows(name), cloud.inventory(name)
     there = {thing.marker.key for thing in found if thing.status != "leaving"}
     should = {
         row.key
@@ -219,10 +220,7 @@ def destroy(
     with Writer(state.engine, name) as writer:
         known = state.cohort(name)
         rows = state.rows(name)
-        if known and known.phase != "destroyed" and known.provider != file.spec.provider:
-            what = f"cohort {name} is on {known.provider}, and the file says {file.spec.provider}"
-            step = f"destroy it with provider: {known.provider}"
-            raise CohortError(what, where=str(file.path), next_step=step)
+        _refuse_elsewhere(file, known, state)
         if known:
             state.phase(writer, "destroying")
         also = [_as_found(row) for row in rows if row.identity and row.state != DELETED]
@@ -258,6 +256,18 @@ def _public_key(file: CohortFile) -> str:
     except ValueError as fault:
         what, step = f"cohort.public_key is {fault}", "name the .pub file, which ends in .pub"
     raise InvalidInputError(what, where=str(path), next_step=f"{step}, or leave the key out: a pair is made")
+
+
+def _refuse_elsewhere(file: CohortFile, known: CohortRow | None, state: State) -> None:
+    """Refuse a file that names another place than the cohort's: what is there would live on, unseen."""
+    if known is None or known.phase == "destroyed":
+        return
+    there, here = state.places().get(known.name, known.provider), place_of(file.spec)
+    if there not in (here, file.spec.provider):
+        step = f"have the file say {there} again; fpgaclass cohort destroy, before the cohort moves"
+        raise PlanRefusedError(
+            f"cohort {known.name} is on {there}, not on {here}", where=str(file.path), next_step=step
+        )
 
 
 def _as_found(row: Row) -> Found:
