@@ -65,7 +65,9 @@ def apply(
     if wanted.provider != "local":
         most = f" to {wanted.cost_at_most:.2f}" if wanted.cost_at_most > wanted.cost else ""
         price = f"{wanted.cost:.2f}{most} {wanted.currency} (estimate)"
-        what = f"Make {len(changes.new)} more for this" if changes else "Make this"
+        what = "Make this"
+        if changes:
+            what = f"Make {len(changes.new)} more for this" if changes.new else "Look after this"
         agree(f"{what} on {wanted.provider}, for {price} in all?", yes)
     again = f"{program()} cohort apply"
     with (

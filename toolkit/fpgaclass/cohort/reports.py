@@ -61,7 +61,11 @@ def changes_text(found: Changes, *, prune: bool = False) -> str:
 
     lines = [f"as the state knows it: {len(found.there)} there, {len(found.new)} to make{named(found.new)}"]
     if found.gone:
-        does = "--prune removes them, and all work on them" if prune else "they stay; --prune removes them"
+        does = (
+            "--prune removes them, and all work on them"
+            if prune
+            else "they stay, and go on costing; --prune removes them"
+        )
         lines.append(f"in the plan no more: {len(found.gone)}{named(found.gone)}; {does}")
     return "\n".join(lines)
 
