@@ -95,7 +95,7 @@ def test_lateness_may_cost_one_student_something_else(classroom: Classroom, subm
     assert classroom.grade(LAB).marks[0].score == 2.7
     _class(classroom, "class", "late", LAB, "ada", "--reset")
     assert _marks(classroom)["ada"] == (1.5, 1.5)
-    with pytest.raises(ClassroomError, match="there is no student adda"):
+    with pytest.raises(UsageError, match="there is no student adda"):
         classroom.set_late(LAB, "adda", {"percent_per_day": 0})
 
 

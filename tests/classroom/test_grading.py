@@ -200,7 +200,7 @@ def test_wrong_names_are_answered_with_the_right_ones(classroom: Classroom) -> N
     """A typing error should cost seconds."""
     with pytest.raises(UsageError, match=r"no lab '01_sqare'.*one of: 01_square"):
         classroom.grade("01_sqare")
-    with pytest.raises(ClassroomError, match=r"no student adda.*students: ada, emmy, hedy"):
+    with pytest.raises(UsageError, match=r"no student adda.*students: ada, emmy, hedy"):
         classroom.grade(LAB, "adda")
 
 

@@ -15,7 +15,7 @@ from fpgaclass.classroom.grading.marking import Settings
 from fpgaclass.classroom.layout import Layout, ensure_private, ensure_state, read_json, write_json
 from fpgaclass.classroom.nbgrader_course import Mark
 from fpgaclass.classroom.roster import load_roster
-from fpgaclass.core import ClassroomError, UsageError, stage, state_directory
+from fpgaclass.core import UsageError, stage, state_directory
 from fpgaclass.course import Course
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ class Coursework:
             if by < timedelta():
                 zone = self.course.timezone
                 local = due.astimezone(ZoneInfo(zone))
-                raise UsageError(f"{lab} is due later than that: {local:%Y-%m-%d %H:%M} ({zone})")
+                late = f"{lab} is due later than that: {local:%Y-%m-%d %H:%M} ({zone})"
+                raise UsageError(late, next_step="give a later time, or none to open it as it is")
         self._door(lab, student, True)
         return self._lateness(lab, student or EVERYBODY, by)
 
@@ -220,7 +221,7 @@ class Coursework:
     def _check_student(self, student: str) -> None:
         if student not in self.students:
             step = f"students: {', '.join(self.students)}"
-            raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
+            raise UsageError(f"there is no student {student}", where="the class", next_step=step)
 
     def _ensure_folders(self) -> None:
         ensure_state(self.layout.state)

@@ -21,6 +21,7 @@ _PATTERNS = {
     LAB_NAME: "two digits, _ and small letters, such as 01_first_steps",
 }
 _PLAINLY = {
+    "too_short": "at least 1 is needed",
     "tuple_type": "a list, such as [ada, emmy]",
     "string_type": "text; put it in quotes",
     "datetime_from_date_parsing": "a day and a time, such as 2027-03-15 23:59:00",

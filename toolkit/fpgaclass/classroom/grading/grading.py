@@ -16,7 +16,7 @@ from fpgaclass.classroom.grading.marking import mark as mark_lab
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked
 from fpgaclass.classroom.nbgrader_course import Mark, api_log, late_policy, nbgrader_api, read_marks
-from fpgaclass.core import ClassroomError, stage, warn
+from fpgaclass.core import ClassroomError, UsageError, stage, warn
 from fpgaclass.engine.sandbox import NoJail, find_jail
 
 
@@ -119,14 +119,15 @@ def grade(
         collect_first: False to grade what is in the course folder already.
 
     Raises:
-        ClassroomError: the lab was never released, there is no such student, somebody else is grading, or
-            students' code cannot be jailed here and `Settings.jailed` does not say to go without.
+        UsageError: there is no such student.
+        ClassroomError: the lab was never released, somebody else is grading, or students' code cannot be
+            jailed here and `Settings.jailed` does not say to go without.
     """
     settings = settings or Settings()
     check_released(layout, lab)
     if student is not None and student not in students:
         step = f"students: {', '.join(students)}"
-        raise ClassroomError(f"there is no student {student}", where="the class", next_step=step)
+        raise UsageError(f"there is no student {student}", where="the class", next_step=step)
     _require_jail(settings)
     notes: tuple[str, ...] = ()
     if collect_first:
