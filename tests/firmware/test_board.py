@@ -43,6 +43,12 @@ def test_a_board_of_ones_own_is_read_and_a_bad_one_named(tmp_path: Path) -> None
         ("clock_mhz = 200.0", "clock_mhz = 0", "clock_mhz is 0"),
         ("adder_level_ns = 1.0", "adder_level_ns = -1.0", "adder_level_ns is -1.0"),
         ("lut = 1728000", "lut = -5", r"resources\.lut is -5, not a count"),
+        ("clock_mhz = ", "clock_mz = ", "has a key 'clock_mz': did you mean 'clock_mhz'"),
+        ("[resources]", "[resource]", "has a key 'resource': did you mean 'resources'"),
+        ("lut = 1728000\n", "", r"\[resources\] has no 'lut'"),
+        ('tag = "bank0"', 'tga = "bank0"', r"\[\[banks\]\] has a key 'tga'"),
+        ('kind = "DDR4"', 'kind = "DDR9"', "file is not right: bank bank0 is of kind 'DDR9'"),
+        ("pcie_generation = 3", "", r"\[link\] has a key 'pcie_lanes'"),
         ('family = "xcup"', 'family = "foo"', "family 'foo' is not one of ecp5"),
     ):
         mine.write_text(source.read_text().replace(good, bad))

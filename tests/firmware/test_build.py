@@ -11,6 +11,7 @@ import pytest
 import fpgaclass.firmware as build_room
 from fpgaclass.core import BuildError, FirmwareError, InvalidInputError
 from fpgaclass.firmware import Firmware, agreement, build, load_board
+from fpgaclass.firmware.models.model import load_built
 from fpgaclass.firmware.sweep.point import estimate
 
 
@@ -123,6 +124,12 @@ def test_unknown_boards_toolchains_and_damaged_folders_are_named(
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(FirmwareError, match="no firmware can be read"):
         Firmware.load(tmp_path)
+    with pytest.raises(FirmwareError, match=r"firmware's model cannot be read: .*Next: build it again"):
+        load_built(tmp_path)
+    for text in ("null", "[]", "5"):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(FirmwareError, match="no firmware can be read"):
+            Firmware.load(tmp_path)
 
 
 @pytest.mark.slow

@@ -59,10 +59,22 @@ def test_a_layer_of_one_s_own_in_a_file_is_named(tmp_path: Path) -> None:
 
     own = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), Gate(name="my_gate")])
     python = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2, name="my_lambda")])
-    for model, name in ((own, r"'my_gate' \(Gate\)"), (python, r"'my_lambda' \(Lambda\)")):
+    within = keras.Sequential([keras.Input((4,)), python, keras.layers.Dense(2)])
+    for model, name in (
+        (own, r"'my_gate' \(Gate\)"),
+        (python, r"'my_lambda' \(Lambda\)"),
+        (within, r"'my_lambda' \(Lambda\)"),
+    ):
         model.save(tmp_path / "own.keras")
         with pytest.raises(UnsupportedLayerError, match=f"{name} is Python code of its own.*use layers of"):
             read_model(tmp_path / "own.keras")
+
+
+def test_weights_alone_are_told_from_a_model(float_model: Any, tmp_path: Path) -> None:
+    """save_weights stands beside save in every tutorial, and what is missing can be made again."""
+    float_model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(InvalidInputError, match=r"weights alone, and no layers.*Next: make the model as it"):
+        read_model(tmp_path / "m.weights.h5")
 
 
 def test_events_are_one_array(tmp_path: Path) -> None:

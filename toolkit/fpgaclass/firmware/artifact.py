@@ -123,9 +123,11 @@ class Firmware:
         try:
             manifest = Manifest.from_json((folder / MANIFEST).read_text())
             report = Report.from_json((folder / REPORT).read_text())
-        except (OSError, ValueError, KeyError, TypeError) as bad:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
+            gone = isinstance(bad, FileNotFoundError)
+            what = f"{REPORT} is not there" if gone else f"{type(bad).__name__} {bad}"
             raise FirmwareError(
-                f"no firmware can be read: {type(bad).__name__} {bad}",
+                f"no firmware can be read: {what}",
                 where=str(folder),
                 next_step="build it again with firmware.build(model)",
             ) from bad

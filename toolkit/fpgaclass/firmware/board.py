@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -110,18 +111,24 @@ def load_board(board: str | Path | Board) -> Board:
         raise InvalidInputError("there is no such board file", where=str(path), next_step="give its path")
     try:
         return _parse(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError, OSError) as bad:
+    except (TypeError, ValueError, OSError) as bad:  # TOML's, Unicode's and ours are of the second
         raise InvalidInputError(
-            f"the board file is not right: {type(bad).__name__} {bad}",
+            f"the board file is not right: {getattr(bad, 'what', bad)}",
             where=str(path),
             next_step=f"compare with {_FOLDER / 'u250.toml'}",
         ) from bad
 
 
 def _parse(data: dict[str, Any]) -> Board:
-    resources = Resources(**data.pop("resources"))
-    banks = tuple(Bank(**bank) for bank in data.pop("banks", ()))
-    link = _link(data.pop("link")) if "link" in data else None
+    rest = {key: value for key, value in data.items() if key not in ("resources", "banks", "link")}
+    _check_keys(data, Board, "the file", {"banks", "link"})
+    _check_keys(data["resources"], Resources, "[resources]")
+    for bank in data.get("banks", ()):
+        _check_keys(bank, Bank, "[[banks]]")
+    resources = Resources(**data["resources"])
+    banks = tuple(Bank(**bank) for bank in data.get("banks", ()))
+    link = _link(data["link"]) if "link" in data else None
+    data = rest
     if data["form"] not in FORMS:
         raise TypeError(f"form {data['form']!r} is not one of {', '.join(FORMS)}")
     if data.get("words", "fixed") not in (("fixed", "float") if data["form"] == "zynq" else ("fixed",)):
@@ -133,6 +140,19 @@ def _parse(data: dict[str, Any]) -> Board:
     board = Board(**data, resources=resources, banks=banks, link=link)
     _check_numbers(board)
     return board
+
+
+def _check_keys(data: Any, kind: type[Any], where: str, may_lack: Collection[str] = ()) -> None:
+    """Refuse a key that is not known, or one that is missing, before a class does in Python's words."""
+    if not isinstance(data, dict):
+        raise TypeError(f"{where} is {data!r}, no table")
+    known = {one.name: one.default is MISSING and one.name not in may_lack for one in fields(kind)}
+    for key in data:
+        if key not in known:
+            raise TypeError(f"{where} has a key {key!r}: {did_you_mean(key, known) or 'there is none such'}")
+    for name, needed in known.items():
+        if needed and name not in data:
+            raise TypeError(f"{where} has no {name!r}")
 
 
 def _check_numbers(board: Board) -> None:
@@ -149,4 +169,7 @@ def _check_numbers(board: Board) -> None:
 
 
 def _link(data: dict[str, Any]) -> Link:
-    return pcie_link(**data) if "pcie_generation" in data else Link(**data)
+    if "pcie_generation" in data:
+        return pcie_link(**data)
+    _check_keys(data, Link, "[link]")
+    return Link(**data)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fpgaclass.core import InvalidInputError, UnsupportedLayerError, digest_of
+from fpgaclass.core import FirmwareError, InvalidInputError, UnsupportedLayerError, digest_of
 from fpgaclass.firmware.models.nested import all_layers, code_of_its_own, copy_of, flat
 from fpgaclass.firmware.models.plain import check_plain_layer, steps_of
 from fpgaclass.firmware.models.quantisers import check_input
@@ -29,13 +29,25 @@ def save_model(model: Any, folder: Path) -> None:
 
 
 def load_built(folder: Path) -> Any:
-    """Return the model that a firmware's folder was made of, as ``save_model`` kept it."""
-    if not (folder / MODEL_FILE).is_file():
-        return Trees.load(folder)
+    """Return the model that a firmware's folder was made of, as ``save_model`` kept it.
+
+    Raises:
+        FirmwareError: it is not there, or damaged.
+    """
     import hgq.layers  # noqa: F401  (makes its classes known to Keras)
     import keras
 
-    return keras.models.load_model(folder / MODEL_FILE, compile=False)
+    try:
+        if not (folder / MODEL_FILE).is_file():
+            return Trees.load(folder)
+        return keras.models.load_model(folder / MODEL_FILE, compile=False)
+    except Exception as bad:  # Keras raises many kinds for a file that is not a model
+        what = str(bad).splitlines()[0] if isinstance(bad, ValueError) and str(bad) else type(bad).__name__
+        raise FirmwareError(
+            f"the firmware's model cannot be read: {what}",
+            where=str(folder),
+            next_step="build it again with firmware.build(model)",
+        ) from bad
 
 
 def is_quantised(model: Any) -> bool:

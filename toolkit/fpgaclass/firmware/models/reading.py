@@ -43,6 +43,12 @@ def read_model(path: str | Path) -> Any:
             ) from bad
         first = (str(bad).strip() or type(bad).__name__).splitlines()[0].partition(". ")[0]
         what = first if zipfile.is_zipfile(path) or path.suffix == ".h5" else "it is no file of Keras' kind"
+        if "No model config" in first:
+            raise InvalidInputError(
+                "the file holds weights alone, and no layers",
+                where=str(path),
+                next_step="make the model as it was, model.load_weights(path), model.save('name.keras')",
+            ) from bad
         raise InvalidInputError(f"no model can be read: {what}", where=str(path), next_step=_SAVE) from bad
 
 
@@ -56,7 +62,8 @@ def read_events(path: str | Path) -> npt.NDArray[Any]:
         events = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as bad:
         # NumPy takes whatever it does not know for a pickle.
-        what = "it is no .npy file of numbers" if "pickle" in str(bad) else str(bad)
+        what = getattr(bad, "strerror", None) or str(bad)
+        what = "it is no .npy file of numbers" if "pickle" in what else what
         raise InvalidInputError(f"no events can be read: {what}", where=str(path), next_step=_ONE) from bad
     if not isinstance(events, np.ndarray):
         events.close()
@@ -103,8 +110,14 @@ def _layers_of(path: Path) -> Iterator[tuple[str, str]]:
         layers = config["config"]["layers"]
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return
+    yield from _own_layers(layers)
+
+
+def _own_layers(layers: Any) -> Iterator[tuple[str, str]]:
+    """Yield those of them, and of models among them."""
     for layer in layers:
-        kind, home = str(layer.get("class_name")), str(layer.get("module") or "")
+        kind, home, config = str(layer.get("class_name")), str(layer.get("module") or ""), layer["config"]
         own = layer.get("registered_name") or kind
         if kind == "Lambda" or home.partition(".")[0] not in _KNOWN or str(own).startswith("Custom>"):
-            yield str(layer.get("config", {}).get("name", "?")), kind
+            yield str(config.get("name", "?")), kind
+        yield from _own_layers(config.get("layers", ()))
