@@ -17,9 +17,12 @@ import pytest
 from fpgaclass.classroom.hub import relay
 from fpgaclass.classroom.hub.internet import Gate
 from fpgaclass.classroom.hub.limits import Limiter, Limits, find_limiter, of_instructor, raise_open_files
+from fpgaclass.classroom.hub.seats import ensure_seat
 from fpgaclass.classroom.hub.turns import Turns
 from fpgaclass.classroom.hub.ways import MOST_AT_ONCE, Doors
-from fpgaclass.engine.sandbox import Jail, Person, find_jail
+from fpgaclass.classroom.layout import Layout
+from fpgaclass.classroom.roster import User
+from fpgaclass.engine.sandbox import Jail, NoJail, Person, find_jail
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -319,3 +322,14 @@ def test_turns_come_in_order() -> None:
     assert order == ["s0", "s1", "s2", "s4", "s5"]
     assert before == [0, 0, 1, 2, 3, 4]
     assert most == 2
+
+
+def test_a_seat_is_cleared_whatever_was_left(tmp_path: Path) -> None:
+    """A student whose server does not start any more, for folders in folders of their own making."""
+    layout = Layout(tmp_path, "course", "teacher")
+    user = User("ada", "student", os.getuid() or 62001, "", "")
+    scratch = ensure_seat(layout, NoJail("none", ""), user) / "tmp"
+    program = "import os\nfor _ in range(2000):\n    os.mkdir('d')\n    os.chdir('d')"
+    subprocess.run([sys.executable, "-c", program], cwd=scratch, check=True)
+    ensure_seat(layout, NoJail("none", ""), user, fresh=True)
+    assert list(scratch.iterdir()) == []
