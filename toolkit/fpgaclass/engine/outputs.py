@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_DEEPEST = 20
+from fpgaclass.engine.wire import is_deep
+
+_DEEPEST = 19
 _PICTURES = ("image/png", "image/jpeg")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
 _WORDS = re.compile(r"[^\"'<>&`=]{0,2000}\Z")
@@ -22,7 +24,7 @@ def error_output(name: str, text: str, lines: list[str]) -> dict[str, Any]:
 def _fits(kind: str, part: Any) -> bool:
     """Tell whether nbformat allows this as data of a MIME type: text, or JSON where that says so."""
     if kind.endswith("json"):
-        return _depth(part) <= _DEEPEST
+        return not is_deep(part, _DEEPEST)  # what reads notebooks calls itself for each
     if kind in _PICTURES:
         return isinstance(part, str) and _BASE64.match(part) is not None
     return isinstance(part, str) or (isinstance(part, list) and all(isinstance(line, str) for line in part))
@@ -38,20 +40,6 @@ def _about(metadata: Any, depth: int = 0) -> dict[str, Any]:
         if isinstance(value, dict | int | float) or (isinstance(value, str) and _WORDS.match(value))
     }
     return {key: value for key, value in kept.items() if _WORDS.match(key)}
-
-
-def _depth(value: Any) -> int:
-    """Return how deep a value is nested, as far as it matters: what reads notebooks calls itself for each."""
-    depth, level = 0, [value]
-    while level and depth <= _DEEPEST:
-        depth += 1
-        level = [
-            part
-            for one in level
-            if isinstance(one, dict | list)
-            for part in (one.values() if isinstance(one, dict) else one)
-        ]
-    return depth
 
 
 def clean_output(output: Any) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ def count_parts(text: bytes) -> int:
     return sum(text.count(mark) for mark in (b",", b"[", b"{"))
 
 
-def is_deep(value: Any, deepest: int = _DEEPEST) -> bool:
+def is_deep(value: Any, deepest: int) -> bool:
     """Tell whether lists and objects are nested more deeply than who reads them on may follow.
 
     How deep Python's own reader goes depends on its version: 1,000 in 3.11, ten times that in 3.12.
@@ -140,7 +140,7 @@ class Wire:
             good = len(sizes) <= _MOST_BUFFERS and all(type(n) is int and n >= 0 for n in sizes)
             if not good or sum(sizes) != body_bytes:
                 raise WireError("the buffers' sizes do not fit")
-            if is_deep(header):
+            if is_deep(header, _DEEPEST):
                 raise WireError("a message with lists within lists")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as trouble:
             raise WireError(f"not a message ({type(trouble).__name__})") from trouble

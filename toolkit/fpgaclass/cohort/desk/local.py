@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fpgaclass.cohort import verbs
-from fpgaclass.cohort.desk.wire import DeskView
+from fpgaclass.cohort.desk.wire import DeskView, view_of
 from fpgaclass.cohort.errors import CohortError, LeaseError
 from fpgaclass.cohort.hosts import card_gate, cohort_inventory
 from fpgaclass.cohort.leases import Health, Lease, LeaseBook, Waiting, hand_over
@@ -60,18 +60,8 @@ class LocalDesk:
 
     def view(self) -> DeskView:
         """Return all that the student's page shows."""
-        rules = self._file.spec.leases
         taken = [lease for lease in self._book.bookings() if lease.student != self.student]
-        return DeskView(
-            seat=self.seat(),
-            bookings=self.bookings(),
-            taken=tuple((x.card, x.begins.isoformat(), x.ends.isoformat()) for x in taken),
-            timezone=self.timezone,
-            slot_minutes=rules.slot_minutes,
-            max_slots=rules.max_slots,
-            horizon_days=rules.horizon_days,
-            cards=self._file.spec.cards.count * self._file.spec.cards.per_node,
-        )
+        return view_of(self._file, self.seat(), self.bookings(), taken)
 
     def bookings(self) -> tuple[Lease, ...]:
         """See the port."""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from fpgaclass.cohort.desk.wire import DeskView, decode, encode
+from fpgaclass.cohort.desk.wire import DeskView, decode, encode, view_of
 from fpgaclass.cohort.errors import CohortError, LeaseError
 from fpgaclass.cohort.leases import Lease, Waiting
 from fpgaclass.cohort.seat import SeatView, open_leases, seats
@@ -31,19 +31,9 @@ def write_seats(file: CohortFile, target: Path, *, url: str | None = None) -> Pa
         target: the file to write, for its owner alone.
         url: the state's database.
     """
-    rules = file.spec.leases
     booked = open_leases(file.path, url=url).bookings()
     views = {
-        seat.student: DeskView(
-            seat=seat,
-            bookings=tuple(lease for lease in booked if lease.student == seat.student),
-            taken=(),
-            timezone=file.timezone,
-            slot_minutes=rules.slot_minutes,
-            max_slots=rules.max_slots,
-            horizon_days=rules.horizon_days,
-            cards=file.spec.cards.count * file.spec.cards.per_node,
-        )
+        seat.student: view_of(file, seat, [lease for lease in booked if lease.student == seat.student])
         for seat in seats(file.path, url=url)
     }
     target.touch(mode=0o600)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fpgaclass.cohort.leases import Lease, Waiting
 from fpgaclass.cohort.seat import SeatView
+
+if TYPE_CHECKING:
+    from fpgaclass.cohort.spec import CohortFile
 
 T = TypeVar("T")
 
@@ -32,6 +36,23 @@ class DeskView:
     max_slots: int
     horizon_days: int
     cards: int
+
+
+def view_of(
+    file: CohortFile, seat: SeatView, bookings: Iterable[Lease], taken: Iterable[Lease] = ()
+) -> DeskView:
+    """Return what a student's page shows, with the rules of their cohort."""
+    rules, cards = file.spec.leases, file.spec.cards
+    return DeskView(
+        seat=seat,
+        bookings=tuple(bookings),
+        taken=tuple((lease.card, lease.begins.isoformat(), lease.ends.isoformat()) for lease in taken),
+        timezone=file.timezone,
+        slot_minutes=rules.slot_minutes,
+        max_slots=rules.max_slots,
+        horizon_days=rules.horizon_days,
+        cards=cards.count * cards.per_node,
+    )
 
 
 def encode(value: Any, kind: Any) -> bytes:
