@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
 
 import fpgaclass.classroom
 from fpgaclass.classroom import Classroom
@@ -122,8 +122,11 @@ def test_a_tick_does_not_promise_what_is_hidden(tmp_path: Path) -> None:
 
 def test_validate_does_not_promise_what_is_hidden() -> None:
     """nbgrader's dialog says "passes all the tests"; a style sheet of ours says what it knows."""
-    jupyter = Path(fpgaclass.classroom.__file__).parent / "jupyter" / "common"
-    settings = PyFileConfigLoader("jupyter_server_config.py", path=str(jupyter)).load_config()
+    jupyter = Path(fpgaclass.classroom.__file__).parent / "jupyter"
+    settings = Config()
+    for role in ("common", "instructor"):  # an instructor tries Validate, too; what is theirs comes on top
+        settings.merge(PyFileConfigLoader("jupyter_server_config.py", path=str(jupyter / role)).load_config())
+    assert "headers" in settings.ServerApp.tornado_settings, "in which the formgrader may have its frame"
     assert settings.LabApp.custom_css is True
     (folder,) = settings.ServerApp.tornado_settings["static_custom_path"]
     style = (Path(folder) / "custom.css").read_text()

@@ -3,4 +3,4 @@
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 c.ServerApp.jpserver_extensions = {"notebook_shim": False}
-c.ServerApp.tornado_settings = {"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}}
+c.ServerApp.tornado_settings.update({"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}})
