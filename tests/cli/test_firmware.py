@@ -160,3 +160,23 @@ def test_a_sweep_of_which_all_fails_is_a_failure(tmp_path: Path) -> None:
         assert "failed: n=2: NameError: name 'broken' is not defined (in full: " in done.stdout
         for kept in (tmp_path / "s").iterdir():
             (kept / "point.json").unlink()
+
+
+def test_a_sweep_cut_off_keeps_its_points_and_says_so(tmp_path: Path) -> None:
+    """Ctrl-C after half a night's training: nobody should wonder whether that half is lost."""
+    (tmp_path / "long.py").write_text(
+        "import signal, time\n"
+        "def train(n):\n"
+        "    if n == 1:\n"
+        "        return None\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+        "def score(model):\n"
+        "    return 0.0\n"
+    )
+    folder = tmp_path / "s"
+    words = ("firmware", "search", str(tmp_path / "long.py"), "--set", "n=1,2", "--folder", str(folder))
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 130
+    assert f"the points that are finished stay in {folder}, the same command goes on" in done.output
+    assert len(list(folder.rglob("point.json"))) == 1

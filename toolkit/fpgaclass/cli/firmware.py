@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaclass import firmware
-from fpgaclass.cli.options import Json
+from fpgaclass.cli.options import Json, told_on_interrupt
 from fpgaclass.core import InvalidInputError
 from fpgaclass.firmware.artifact import new_folder
 from fpgaclass.firmware.models.reading import read_events, read_model, read_precision
@@ -158,16 +158,19 @@ def search(
     --folder sweep --lut 10000 --latency-ns 50
     """
     _check_picture(plot)
-    found = firmware.search(
-        read_function(train, "train"),
-        firmware.grid(**_axes(settings)),
-        read_function(score or train.partition(":")[0], "score"),
-        board=board,
-        folder=folder,
-        jobs=jobs,
-        lower_is_better=not higher,
-        budget=firmware.Budget(lut=lut, latency_ns=latency_ns, points=points, seconds=seconds),
-    )
+    with told_on_interrupt(
+        f"cut off; the points that are finished stay in {folder}, the same command goes on"
+    ):
+        found = firmware.search(
+            read_function(train, "train"),
+            firmware.grid(**_axes(settings)),
+            read_function(score or train.partition(":")[0], "score"),
+            board=board,
+            folder=folder,
+            jobs=jobs,
+            lower_is_better=not higher,
+            budget=firmware.Budget(lut=lut, latency_ns=latency_ns, points=points, seconds=seconds),
+        )
     print(found.to_json() if as_json else found)
     if found.points and all(point.error for point in found.points):
         found.best()  # there is none, and why is its error
