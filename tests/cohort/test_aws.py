@@ -114,6 +114,27 @@ def test_no_capacity_goes_to_the_next_zone(aws: FakeAws, provider: AwsProvider, 
     ]
 
 
+def test_the_credentials_of_another_account_are_refused(
+    aws: FakeAws, provider: AwsProvider, cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nothing of the cohort shows: all would be made twice, or forgotten while it goes on costing."""
+    verbs.apply(cohort, provider=provider)
+    count = len(aws.things())
+    role = "arn:aws:iam::444455556666:role/other"
+    lent = provider.client.read("sts", "assume_role", RoleArn=role, RoleSessionName="other")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", lent["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", lent["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", lent["SessionToken"])
+    other = AwsProvider("eu-central-1", endpoint=aws.endpoint, capabilities=provider.capabilities)
+    assert (provider.account(), other.account()) == ("123456789012", "444455556666")
+    for verb in (verbs.apply, verbs.status, verbs.destroy):
+        with pytest.raises(PlanRefusedError, match=r"of account 123456789012, .* are of 444455556666"):
+            verb(cohort, provider=other)
+    assert len(aws.things()) == count
+    verbs.destroy(cohort, provider=provider)
+    assert not aws.things()
+
+
 @pytest.mark.parametrize("quota", [0, 24])
 def test_a_small_quota_is_told_before_anything_is_made(
     aws: FakeAws, provider: AwsProvider, cohort: Path, quota: int

@@ -250,13 +250,17 @@ def test_a_cohort_is_not_looked_for_elsewhere(run: Run, course: Path, memory: Me
     assert (len(swept["removed"]), swept["living"]) == (0, 0), "a sweep there knows nothing of it"
     assert len(memory.things) == count
     from fpgaclass.cohort.state import State
-    from fpgaclass.cohort.tables import places
+    from fpgaclass.cohort.tables import accounts, places
 
     with State().engine.begin() as connection:
-        places.drop(connection)  # a state that was made without it
+        for table in (accounts, places):
+            table.drop(connection)  # a state that was made without it
     course.write_text(before)
     assert run("cohort", "apply", "--yes", *here).code == 0
     assert State().places() == {"spring27": "aws eu-central-1"}
+    assert State().accounts() == {"spring27": memory.account}
+    with State().engine.begin() as connection:
+        connection.execute(accounts.delete())
     memory.things.clear()  # the same from here: another account, or all of it removed by hand
     asked = run("cohort", "destroy", *here)
     assert (asked.code, "of another account they live on there" in asked.err) == (2, True)

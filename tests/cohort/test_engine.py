@@ -292,6 +292,23 @@ def test_sweep_takes_the_dead_and_leaves_the_living(
     assert len(cloud.things) == PER_COHORT
 
 
+def test_a_sweep_of_another_account_takes_nothing_for_gone(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """What has expired and does not show there may be running elsewhere: it is not called destroyed."""
+    verbs.apply(course, provider=provider)
+    with State().engine.begin() as connection:
+        connection.execute(cohorts.update().values(expires=now() - timedelta(hours=1)))
+    other = MemoryCloud(account="444455556666")
+    sweeping.sweep(course, provider=MemoryProvider(other))
+    known = State().cohort("spring27")
+    assert known is not None
+    assert known.phase == "ready"
+    assert {row.state for row in State().rows("spring27")} == {"ready"}
+    sweeping.sweep(course, provider=provider)
+    assert not cloud.things
+
+
 def test_an_expired_cohort_is_swept_and_not_applied(
     course: Path, cloud: MemoryCloud, provider: MemoryProvider
 ) -> None:
@@ -507,6 +524,38 @@ def test_what_an_apply_would_change_is_told_before(course: Path, provider: Memor
     assert found.new == ("seat/max", "address/max", "volume/max")
     assert found.gone == ("address/lise", "seat/lise", "volume/lise")
     assert "in the plan no more: 3 (address/lise, seat/lise, volume/lise); they stay" in changes_text(found)
+
+
+def test_who_left_counts_against_the_limit(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """A list that is another one next week would cost twice what was allowed: the first machines stay."""
+    first = verbs.plan(course).cost_at_most
+    limit = first * 1.05
+    verbs.apply(course, max_cost=limit, provider=provider)
+    there = len(cloud.things)
+    course.write_text(course.read_text().replace("[ada, emmy, lise]", "[max, otto, ida]"))
+    assert verbs.plan(course).cost_at_most == first
+    found = changes(verbs.plan(course))
+    assert found is not None
+    assert found.cost_at_most > limit
+    with pytest.raises(
+        PlanRefusedError, match=r"with what is there .*9 are in the plan"
+    ):
+        verbs.apply(course, max_cost=limit, provider=provider)
+    assert len(cloud.things) == there
+    done = verbs.apply(course, max_cost=limit, prune=True, provider=provider)
+    assert len(done.removed) == 9
+    assert len(cloud.things) == there
+    course.write_text(course.read_text().replace("hours: 40", "hours: 20"))
+    assert verbs.apply(course, max_cost=limit, provider=provider).failed == ()
+    text = course.read_text()
+    course.write_text(text.replace("ida]", "ida, eva]"))
+    assert verbs.plan(course).cost_at_most < limit, "in a cohort of 20 hours it would fit"
+    with pytest.raises(PlanRefusedError, match="with what is there"):
+        verbs.apply(course, max_cost=limit, provider=provider)
+    verbs.destroy(course, provider=provider)
+    assert verbs.apply(course, max_cost=limit, provider=provider).failed == ()
 
 
 def test_another_size_in_the_file_is_told(course: Path, provider: MemoryProvider) -> None:

@@ -178,6 +178,29 @@ def test_the_template_carries_the_marker_twice() -> None:
     assert machine["capabilities"]["host"]["properties"]["instance_type"] == {"get_input": "instance_type"}
 
 
+def test_the_token_of_somebody_else_is_refused(
+    orchestrator: FakeOrchestrator, cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Orchestrator shows each user only their own: all would be made twice, or forgotten."""
+
+    def token_of(user: str) -> str:
+        said = {"sub": user, "iss": "https://iam.example.org/", "exp": time.time() + 900}
+        return f"x.{base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip('=')}.x"
+
+    settings = Infn(orchestrator=orchestrator.endpoint, user_group="courses/fpga")
+    monkeypatch.setenv(VARIABLE, token_of("ada"))
+    verbs.apply(cohort, provider=InfnProvider(settings, capabilities=QUICK))
+    count = len(orchestrator.things())
+    monkeypatch.setenv(VARIABLE, token_of("emmy"))
+    for verb in (verbs.apply, verbs.status, verbs.destroy):
+        with pytest.raises(PlanRefusedError, match=r"account ada of https://iam\S+, .* are of emmy of"):
+            verb(cohort, provider=InfnProvider(settings, capabilities=QUICK))
+    assert len(orchestrator.things()) == count
+    monkeypatch.setenv(VARIABLE, token_of("ada"))
+    verbs.destroy(cohort, provider=InfnProvider(settings, capabilities=QUICK))
+    assert not orchestrator.things()
+
+
 def test_tokens_know_their_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the environment or from oidc-agent's own program; without either, the message says what to set."""
     body = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + 900}).encode()).decode().rstrip("=")
@@ -185,6 +208,7 @@ def test_tokens_know_their_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     token = Token(None)
     assert token.header().startswith("Bearer eyJ")
     assert 800 < token.seconds_left() < 901
+    assert token.owner() == "", "it does not say whose it is"
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(AuthError, match="no token for INFN Cloud"):
         Token(None).header()

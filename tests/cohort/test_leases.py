@@ -91,6 +91,27 @@ def test_who_loses_a_booking_is_told_why(book: Callable[..., LeaseBook], clock: 
     assert leases.notices() == ()
 
 
+def test_slots_of_another_length_do_not_move_what_is_booked(
+    book: Callable[..., LeaseBook], clock: Clock
+) -> None:
+    """The same numbers are other times then: a card that somebody has would look free."""
+    leases = book()
+    had = _lease(leases.book("ada"))
+    with pytest.raises(LeaseError, match=r"slots of 30 minutes, and leases.slot_minutes is 60.*say 30"):
+        book(slot_minutes=60)
+    leases.begin(had.identity, student="ada")
+    clock.turn(30)
+    longer = book(slot_minutes=60)
+    assert longer.bookings() == ()
+    past = longer.bookings("ada", past=True)
+    assert [(lease.begins, lease.state) for lease in past] == [(had.begins, "done")]
+    assert longer.served() == {"ada": 1}
+    assert _lease(longer.book("emmy", at=START + timedelta(hours=1))).ends == START + timedelta(hours=2)
+    with pytest.raises(LeaseError, match="slots of 60 minutes"):
+        leases.bookings()
+    leases.close()
+
+
 def test_the_hour_that_clocks_leave_out_is_refused() -> None:
     """Where 02:30 does not exist nobody can come; where it is twice, the first is meant."""
     found = in_zone(datetime(2027, 10, 31, 2, 30), "Europe/Rome")

@@ -48,7 +48,7 @@ def apply(
     path = find_course(course)
     wanted = cohort.plan(path, max_cost=max_cost)
     ensure_packages(wanted.provider)
-    changes = cohort.changes(wanted)
+    changes = cohort.changes(wanted, prune=prune)
     if not as_json:
         show(cohort.plan_table(wanted))
         show(cohort.changes_text(changes, prune=prune) if changes else "")
@@ -68,6 +68,7 @@ def apply(
         what = "Make this"
         if changes:
             what = f"Make {len(changes.new)} more for this" if changes.new else "Look after this"
+            price = f"at most {changes.cost_at_most:.2f} {wanted.currency} (estimate)"
         agree(f"{what} on {wanted.provider}, for {price} in all?", yes)
     again = f"{program()} cohort apply"
     with (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from fpgaclass.cohort.database import now, shown
 from fpgaclass.cohort.errors import CohortError
-from fpgaclass.cohort.state import State
+from fpgaclass.cohort.plans import Plan
+from fpgaclass.cohort.state import CREATED, READY, CohortRow, Row, State
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,31 @@ def cost(name: str, *, card_hours: float | None = None, url: str | None = None) 
     total = sum(so_far.values())
     shares = tuple(sorted((login, round(value, 2)) for login, value in so_far.items()))
     return Cost(name, cohort.currency, round(total, 2), round(an_hour, 4), round(total + left, 2), shares)
+
+
+def cost_in_all(plan: Plan, cohort: CohortRow, rows: Sequence[Row], *, prune: bool = False) -> float:
+    """Return what a cohort that is there could cost from its beginning to its end (estimate).
+
+    A plan knows neither who is in it no more nor what was made for other hours or at another price.
+
+    Args:
+        plan: what is wanted now; of each machine the dearest offer counts.
+        cohort: when it began and ends.
+        rows: what the state knows of it.
+        prune: who is in the plan no more costs only until now.
+    """
+    known, total = {row.key: row for row in rows}, 0.0
+    for resource in plan.resources:
+        own = resource.hours if resource.hours < plan.hours else None
+        hourly = [offer.hourly for offer in resource.offers]
+        row = known.get(resource.key)
+        hourly += [row.hourly] if row and row.state in (CREATED, READY) else []
+        total += max(hourly) * _hours(cohort.created, cohort.end_of(own))
+    for row in rows:
+        # What was made before the beginning is of an earlier cohort of the same name.
+        if row.key not in plan and row.created and row.created >= cohort.created:
+            total += row.hourly * _hours(row.created, row.ended or (now() if prune else cohort.expires))
+    return round(total, 2)
 
 
 def _hours(since: datetime | None, until: datetime) -> float:

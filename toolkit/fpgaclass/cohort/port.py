@@ -1,6 +1,6 @@
 """The port to every provider: what the engine asks of a cloud, and what it gets back.
 
-An adapter is a class with the five methods of :class:`Provider`. It holds no state: what exists is what the
+An adapter is a class with the methods of :class:`Provider`. It holds no state: what exists is what the
 cloud's inventory shows, found by tags that were given at creation.
 """
 
@@ -198,6 +198,9 @@ class Provider(Protocol):
 
     name: str
     capabilities: Capabilities
+
+    def account(self) -> str:
+        """Return whose the credentials are, as the cloud names an account, project or user; "" is unknown."""
 
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """Look, changing nothing, whether the plan can be made: credentials, quota, offering, clock."""

@@ -101,14 +101,22 @@ class State:
         with self.engine.begin() as connection:
             return {row.cohort: row.place for row in connection.execute(places.select())}
 
-    def settle(self, writer: Writer, place: str) -> None:
-        """Write down where a cohort is made, before anything is."""
-        from fpgaclass.cohort.tables import places
+    def accounts(self) -> dict[str, str]:
+        """Return of which account each cohort is, by name, as far as that is known."""
+        from fpgaclass.cohort.tables import accounts
+
+        with self.engine.begin() as connection:
+            return {row.cohort: row.account for row in connection.execute(accounts.select())}
+
+    def settle(self, writer: Writer, place: str, account: str) -> None:
+        """Write down where a cohort is made and of which account, before anything is."""
+        from fpgaclass.cohort.tables import accounts, places
 
         with self.engine.begin() as connection:
             self._fence(connection, writer)
-            connection.execute(places.delete().where(places.c.cohort == writer.cohort))
-            connection.execute(places.insert().values(cohort=writer.cohort, place=place))
+            for table, values in ((places, {"place": place}), (accounts, {"account": account})):
+                connection.execute(table.delete().where(table.c.cohort == writer.cohort))
+                connection.execute(table.insert().values(cohort=writer.cohort, **values))
 
     def rows(self, cohort: str) -> tuple[Row, ...]:
         """Return the resources of a cohort, by key."""

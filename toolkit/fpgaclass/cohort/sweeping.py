@@ -60,6 +60,9 @@ def sweep(
     cloud, state = provider or connect(file.spec), State(url)
     here, places = (file.spec.provider, place_of(file.spec)), state.places()
     cohorts = {row.name: row for row in state.cohorts() if places.get(row.name, row.provider) in here}
+    # What these credentials do not show is not gone.
+    accounts, ours = state.accounts(), cloud.account()
+    cohorts = {name: row for name, row in cohorts.items() if (accounts.get(name) or ours) in (ours, "")}
 
     def dead(found: Found) -> bool:
         known = cohorts.get(found.marker.cohort)

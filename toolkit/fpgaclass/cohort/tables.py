@@ -26,6 +26,13 @@ places = Table(
     Column("place", Text, nullable=False),
 )
 
+accounts = Table(
+    "account",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("account", Text, nullable=False),
+)
+
 resources = Table(
     "resource",
     metadata,
@@ -119,6 +126,14 @@ waiting = Table(
 
 # One row for each cohort: who changes bookings locks it first (PostgreSQL; SQLite has one writer anyway).
 books = Table("lease_book", metadata, Column("cohort", String(64), primary_key=True))
+
+# In which length of slots the numbers above count.
+grains = Table(
+    "lease_grain",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("minutes", Integer, nullable=False),
+)
 
 Index("lease_of_cohort", leases.c.cohort, leases.c.state, leases.c.student)
 Index("slot_of_lease", slots.c.lease)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from fpgaclass.cohort import keys
 from fpgaclass.cohort.applied import Applied, Listener
+from fpgaclass.cohort.belonging import refuse_another, refuse_elsewhere
 from fpgaclass.cohort.bundle import check_course
 from fpgaclass.cohort.database import now
-from fpgaclass.cohort.differences import differences, without_what_is_over
+from fpgaclass.cohort.differences import changes, differences, without_what_is_over
 from fpgaclass.cohort.engine import Apply
 from fpgaclass.cohort.errors import PlanRefusedError
 from fpgaclass.cohort.leases.book import LeaseBook
@@ -111,7 +112,7 @@ def apply(
 
     Args:
         path: course.yaml, its folder, or the cohort's own file.
-        max_cost: refuse a plan that could cost more.
+        max_cost: refuse a plan that could cost more, by itself or with what is there already.
         prune: remove what is there and no longer in the plan, such as the seats of students who left.
         listener: is told of every step, from several threads.
         url: the state's database; None is the default one.
@@ -133,7 +134,7 @@ def apply(
     state = State(url)
     with Writer(state.engine, wanted.cohort) as writer:
         known = state.cohort(wanted.cohort)
-        _refuse_elsewhere(file, known, state)
+        refuse_elsewhere(file, known, state)
         if known and known.phase != "destroyed" and known.expires <= now():
             when = f"{known.expires:%Y-%m-%d %H:%M} UTC"
             step = "fpgaclass cohort destroy, then apply anew"
@@ -142,19 +143,24 @@ def apply(
         if bad:
             what = "; ".join(finding.what for finding in bad)
             raise PlanRefusedError(what, where=cloud.name, next_step=bad[0].next_step or None)
+        refuse_another(cloud, known, state)
+        book = LeaseBook(
+            wanted.cohort, file.spec.leases, engine=state.engine, card_hours=file.spec.cards.hours
+        )
+        book.ensure_cards(card_names(file.spec))
         over: tuple[str, ...] = ()
         if known and known.phase != "destroyed":
+            found = changes(wanted, prune=prune, url=url)
             wanted, over = without_what_is_over(wanted, known, file.spec)
-        state.settle(writer, place_of(file.spec))
+            if found:
+                found = replace(found, new=tuple(key for key in found.new if key in wanted))
+                found.refuse_if_wrong(wanted, prune=prune)
+        state.settle(writer, place_of(file.spec), cloud.account())
         row = state.adopt(writer, wanted, now() + timedelta(hours=wanted.hours))
         run = Apply(cloud, state, writer, wanted, row, listener=listener, prune=prune, timeout_s=timeout_s)
         done = run.run()
         if not done.failed:
             state.phase(writer, "ready")
-        book = LeaseBook(
-            wanted.cohort, file.spec.leases, engine=state.engine, card_hours=file.spec.cards.hours
-        )
-        book.ensure_cards(card_names(file.spec))
         book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
     ended = [f"{', '.join(over)}: the hours are over, so that it is not made anew"] if over else []
     return replace(done, notes=tuple(ended + differences(row, wanted, done.rows)))
@@ -164,13 +170,15 @@ def status(path: Path | str, *, url: str | None = None, provider: Provider | Non
     """Compare what the state says with what the cloud shows; changes nothing.
 
     Raises:
-        PlanRefusedError: the file names another place than the one where the cohort is.
+        PlanRefusedError: the file names another place than the one where the cohort is, or the credentials
+            are of another account.
         AuthError: the credentials are missing or have expired.
     """
     file = load_spec(path)
     state, cloud, name = State(url), provider or connect(file.spec), file.spec.name
     cohort = state.cohort(name)
-    _refuse_elsewhere(file, cohort, state)
+    refuse_elsewhere(file, cohort, state)
+    refuse_another(cloud, cohort, state)
     rows, found = state.rows(name), cloud.inventory(name)
     there = {thing.marker.key for thing in found if thing.status != "leaving"}
     should = {
@@ -212,6 +220,8 @@ def destroy(
 
     Raises:
         LeftoverError: something would not go; with its ids.
+        PlanRefusedError: the file names another place than the one where the cohort is, or the credentials
+            are of another account.
         BusyError: another process works on this cohort.
         AuthError: the credentials are missing or have expired.
     """
@@ -220,7 +230,8 @@ def destroy(
     with Writer(state.engine, name) as writer:
         known = state.cohort(name)
         rows = state.rows(name)
-        _refuse_elsewhere(file, known, state)
+        refuse_elsewhere(file, known, state)
+        refuse_another(cloud, known, state)
         if known:
             state.phase(writer, "destroying")
         also = [_as_found(row) for row in rows if row.identity and row.state != DELETED]
@@ -256,18 +267,6 @@ def _public_key(file: CohortFile) -> str:
     except ValueError as fault:
         what, step = f"cohort.public_key is {fault}", "name the .pub file, which ends in .pub"
     raise InvalidInputError(what, where=str(path), next_step=f"{step}, or leave the key out: a pair is made")
-
-
-def _refuse_elsewhere(file: CohortFile, known: CohortRow | None, state: State) -> None:
-    """Refuse a file that names another place than the cohort's: what is there would live on, unseen."""
-    if known is None or known.phase == "destroyed":
-        return
-    there, here = state.places().get(known.name, known.provider), place_of(file.spec)
-    if there not in (here, file.spec.provider):
-        step = f"have the file say {there} again; fpgaclass cohort destroy, before the cohort moves"
-        raise PlanRefusedError(
-            f"cohort {known.name} is on {there}, not on {here}", where=str(file.path), next_step=step
-        )
 
 
 def _as_found(row: Row) -> Found:

@@ -255,7 +255,7 @@ class LeaseBook(Ledger):
         """End all bookings: the cohort is gone, and its name may come again."""
         from fpgaclass.cohort.tables import cards, leases, slots, waiting
 
-        with self._turn() as connection:
+        with self._alone() as connection:
             open_ = (leases.c.cohort == self.cohort) & leases.c.state.in_((*OPEN, BLOCK))
             connection.execute(slots.delete().where(slots.c.cohort == self.cohort))
             connection.execute(leases.update().where(open_).values(state=CANCELLED, note="the cohort ended"))

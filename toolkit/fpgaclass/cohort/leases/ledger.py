@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fpgaclass.cohort.database import aware, open_database
 from fpgaclass.cohort.errors import LeaseError
 from fpgaclass.cohort.leases.entries import BLOCK, BOOKED, CANCELLED, DONE, NO_SHOW, OPEN, Lease, Waiting
+from fpgaclass.cohort.leases.grain import keep_grain
 from fpgaclass.cohort.spec import LeaseRules
 
 if TYPE_CHECKING:
@@ -49,12 +50,19 @@ class Ledger:
                 connection.execute(books.insert().values(cohort=cohort))
 
     @contextmanager
-    def _turn(self) -> Iterator[Connection]:
-        """Give a transaction that no other booking runs beside, with time's work done in it."""
+    def _alone(self) -> Iterator[Connection]:
+        """Give a transaction that no other booking runs beside."""
         from fpgaclass.cohort.tables import books
 
         with self.engine.begin() as connection:
             connection.execute(books.select().where(books.c.cohort == self.cohort).with_for_update()).first()
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[Connection]:
+        """Give a transaction that no other booking runs beside, with time's work done in it."""
+        with self._alone() as connection:
+            keep_grain(connection, self.cohort, self.rules.slot_minutes, self._clock())
             if self._pass_time(connection):
                 self._refill(connection)
             yield connection

@@ -33,6 +33,7 @@ class MemoryCloud:
         boot_s: how long a machine takes to be ready.
         rate: calls a second before it throttles; None never does.
         expired: the credentials have ended.
+        account: whose the credentials are.
         lose: kinds of calls whose next answer gets lost after they took effect.
         calls, throttled: how many calls came, and how many were refused.
     """
@@ -46,6 +47,7 @@ class MemoryCloud:
     boot_s: float = 0.0
     rate: float | None = None
     expired: bool = False
+    account: str = "111122223333"
     lose: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     throttled: int = 0
@@ -91,6 +93,11 @@ class MemoryProvider:
             tokens=frozenset({"machine", "volume"}), calls_per_second=10000, poll_s=0.01
         )
         self._caller = Caller(self.capabilities.calls_per_second, first_pause_s=0.01)
+
+    def account(self) -> str:
+        """See the port."""
+        self._caller.read(lambda: self.cloud.call("account"))
+        return self.cloud.account
 
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """See the port."""

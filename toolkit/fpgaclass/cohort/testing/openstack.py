@@ -35,6 +35,7 @@ class MemoryProject:
         }
         self.fail: list[Exception] = []
         self.cores = 100
+        self.current_project_id = "7c2d4f0e"
         make = self._make
         names = {"m1.large", "alveo.u250"}
 

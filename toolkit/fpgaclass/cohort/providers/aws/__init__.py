@@ -46,6 +46,10 @@ class AwsProvider:
         pause = min(0.5, self.capabilities.poll_s)
         self.client = AwsClient(region, endpoint, self.capabilities.calls_per_second, pause)
 
+    def account(self) -> str:
+        """See the port."""
+        return self.client.account
+
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """See the port."""
         return _preflight.preflight(self.client, plan)

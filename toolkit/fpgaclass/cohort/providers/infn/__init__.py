@@ -72,6 +72,10 @@ class InfnProvider:
         """End the connections; the next call opens new ones."""
         self._client.close()
 
+    def account(self) -> str:
+        """See the port: the user, to whom alone the Orchestrator shows what they made."""
+        return self._client.token.owner()
+
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """See the port. Quotas of the federated sites cannot be asked; ``cohort.quota`` can hold them."""
         try:

@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import time
+from typing import Any
 
 from fpgaclass.cohort.errors import AuthError
+from fpgaclass.cohort.port import printable
 from fpgaclass.core import require_tool
 
 VARIABLE = "FPGACLASS_OIDC_TOKEN"
@@ -38,17 +40,36 @@ class Token:
 
     def seconds_left(self) -> float:
         """Return how long it is still valid; infinity where the token does not say."""
-        parts = self._text.split(".")
         try:
-            padded = parts[1] + "=" * (-len(parts[1]) % 4)
-            return float(json.loads(base64.urlsafe_b64decode(padded))["exp"]) - time.time()
-        except (IndexError, ValueError, KeyError):
+            return float(self._claims()["exp"]) - time.time()
+        except (KeyError, TypeError, ValueError):
             return float("inf")
+
+    def owner(self) -> str:
+        """Return whose it is, by the names that its issuer gives; "" where the token does not say.
+
+        Raises:
+            AuthError: there is no token.
+        """
+        self.header()
+        claims = self._claims()
+        words = [str(claims[name]) for name in ("sub", "iss") if claims.get(name)]
+        return printable(" of ".join(words)) if "sub" in claims else ""
 
     def renew(self) -> bool:
         """Forget the token that was refused; return whether there is a way to another one."""
         old, self._text = self._text, ""
         return self._account is not None or os.environ.get(VARIABLE, "") != old
+
+    def _claims(self) -> dict[str, Any]:
+        """Return what is written in the token; nothing for one that only its issuer can read."""
+        parts = self._text.split(".")
+        try:
+            padded = parts[1] + "=" * (-len(parts[1]) % 4)
+            claims = json.loads(base64.urlsafe_b64decode(padded))
+        except (IndexError, ValueError):
+            return {}
+        return claims if isinstance(claims, dict) else {}
 
     def _fetch(self) -> str:
         if self._account is None:

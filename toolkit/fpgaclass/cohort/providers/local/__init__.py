@@ -69,6 +69,10 @@ class LocalProvider:
         )
         self._network = ipaddress.IPv4Network(addresses)
 
+    def account(self) -> str:
+        """See the port: this machine has none."""
+        return ""
+
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """See the port."""
         why, step = why_not()

@@ -43,6 +43,10 @@ class OpenStackProvider:
         pause = min(0.5, self.capabilities.poll_s)
         self._caller = Caller(self.capabilities.calls_per_second, first_pause_s=pause)
 
+    def account(self) -> str:
+        """See the port: the project."""
+        return str(self._read(lambda: self._cloud.current_project_id) or "")
+
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """See the port."""
         findings = []
