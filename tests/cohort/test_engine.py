@@ -539,9 +539,7 @@ def test_who_left_counts_against_the_limit(
     found = changes(verbs.plan(course))
     assert found is not None
     assert found.cost_at_most > limit
-    with pytest.raises(
-        PlanRefusedError, match=r"with what is there .*9 are in the plan"
-    ):
+    with pytest.raises(PlanRefusedError, match=r"with what is there .*9 are in the plan"):
         verbs.apply(course, max_cost=limit, provider=provider)
     assert len(cloud.things) == there
     done = verbs.apply(course, max_cost=limit, prune=True, provider=provider)
