@@ -96,6 +96,42 @@ assert Path("own.csv").read_text() == "mine"
     assert cells[3].ok
 
 
+def test_a_file_that_the_author_writes_later_is_the_authors(run: Run) -> None:
+    """Who has a file of its name first is not believed to the end: a locked cell's numbers stay its own."""
+    cells = run(
+        ("student", "open('made.csv', 'w').write('mine')\nopen('own.csv', 'w').write('1')"),
+        ("check", "assert open('made.csv').read() == 'mine' and open('own.csv').read() == '1'"),
+        ("locked", "open('made.csv', 'w').write('made')"),
+        ("student", "open('made.csv', 'w').write('more')\nopen('own.csv', 'w').write('2')"),
+        ("check", "assert open('made.csv').read() == 'made' and open('own.csv').read() == '2'"),
+    )
+    assert cells[1].ok, cells[1].outputs
+    assert cells[4].ok, cells[4].outputs
+
+
+@pytest.mark.parametrize("where", ["in the check's own call", "in cells before it"])
+def test_a_flood_of_output_hides_nothing_that_a_mark_depends_on(run: Run, where: str) -> None:
+    """nbgrader gives full marks to a check that shows nothing: the number for a part must not be cut."""
+    flood = "print('x' * 1_999_990)"
+    inside = f"def f():\n    {flood}\n    return 1"
+    before = [("student", flood)] * 6 if where == "in cells before it" else []
+    answer = ("student", inside if not before else "def f(): return 1")
+    part = ("check", "0.5 if f() == 2 else 0.25")
+    said = ("check", "import sys\nf()\nprint('wrong', file=sys.stderr)")
+    *_, partial, told = run(*before, answer, part, said)
+    shown = [one["data"] for one in partial.outputs if one["output_type"] == "execute_result"]
+    assert shown == [{"text/plain": "0.25"}]
+    assert any(one.get("name") == "stderr" for one in told.outputs)
+
+
+def test_errors_take_no_more_room_than_other_outputs(outcome_of: OutcomeOf) -> None:
+    """If each were kept, whatever it says, some hundred cells would take the grader's memory."""
+    cry = "class E(Exception):\n    def _render_traceback_(self): return ['x' * 19_000] * 90\nraise E"
+    outcome = outcome_of(*[("student", cry)] * 12, ("check", "assert 1 == 2, 'no'"))
+    assert len(outcome.to_bytes()) < 11e6
+    assert outcome.cells[-1].outputs[0]["evalue"] == "no"
+
+
 def test_a_program_that_a_check_starts_imports_nothing_of_the_students(run: Run) -> None:
     """Their files lie in its working directory, where `python -m` would look first."""
     module = "open('statistics.py', 'w').write('print(\"theirs\")')"

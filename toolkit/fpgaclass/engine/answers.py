@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
 import signal
 import traceback
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fpgaclass.engine.chance import plain_states, random_states, restore_states
 from fpgaclass.engine.shell import CellShell
 from fpgaclass.engine.values import Encoder
 from fpgaclass.engine.wire import Message, Wire, WireClosedError
@@ -40,7 +40,7 @@ class Answers:
         self._iterators: dict[int, Any] = {}
         self._limit = 2_000_000
         self._seen: dict[str, tuple[int, int]] = {}
-        self._random = _random_state()
+        self._random = random_states()
         self._theirs = False
         signal.signal(signal.SIGINT, self._interrupted)
 
@@ -74,9 +74,9 @@ class Answers:
             encoder = Encoder(self._keep)
             reply["error"] = encoder.error(raised) | {"traceback": traceback.format_exc()[-6000:]}
         reply["outputs"] = self._shell.take()
-        state = _random_state()
+        state = random_states()
         if state != self._random and asked.header["op"] == "call":
-            reply["random"] = _plain_random()
+            reply["random"] = plain_states()
         self._random = state
         try:
             self._wire.send(reply, encoder.buffers)
@@ -102,8 +102,7 @@ class Answers:
         self._limit = int(asked.header["limit"])
         header = asked.header
         ok, outputs, count = self._shell.record(header["source"], self._limit, header["count"])
-        for output in outputs:  # before the answer's own, in the order in which they came
-            self._shell.recorder.add(output)
+        self._shell.recorder.outputs += outputs  # before the answer's own, in the order in which they came
         reply |= {"ok": ok, "count": count}
 
     def _do_get(self, asked: Message, reply: dict[str, Any]) -> Any:
@@ -120,7 +119,7 @@ class Answers:
     def _do_call(self, asked: Message, reply: dict[str, Any]) -> Any:
         arguments, keywords = self._load(asked)
         if asked.header.get("random"):
-            _restore_random(pickle.loads(bytes(asked.buffers[1])))
+            restore_states(bytes(asked.buffers[1]))
         before = [_frozen(one) for one in arguments]
         result = self._kept[asked.header["h"]](*arguments, **keywords)
         changed = {
@@ -211,22 +210,6 @@ def _frozen(value: Any) -> Any:
         except Exception:
             return None
     return None
-
-
-def _random_state() -> bytes:
-    return pickle.dumps((random.getstate(), np.random.get_state()))
-
-
-def _plain_random() -> Any:
-    version, numbers, gauss = random.getstate()
-    state: Any = np.random.get_state()
-    name, keys, position, has_gauss, cached = state
-    return [version, list(numbers), gauss, str(name), keys.tolist(), position, has_gauss, cached]
-
-
-def _restore_random(state: Any) -> None:
-    random.setstate(state[0])
-    np.random.set_state(state[1])
 
 
 def put_files(folder: Path, files: dict[str, bytes]) -> None:

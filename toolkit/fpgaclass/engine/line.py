@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import pickle
-import random
 import sys
 import time
 import types
@@ -15,6 +13,7 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 import numpy as np
 
+from fpgaclass.engine.chance import follow, random_states
 from fpgaclass.engine.outputs import as_list, clean_output, error_output
 from fpgaclass.engine.remote import Remote, RemoteCallable, builtin_error, remote_function
 from fpgaclass.engine.values import Decoder
@@ -101,14 +100,13 @@ class Line:
         self.before_call()
         self.lengths.clear()
         buffers, header = [self._dump((list(arguments), keywords))], {"h": number}
-        state = pickle.dumps((random.getstate(), np.random.get_state()))
+        state = random_states()
         if state != self._random:
             buffers.append(state)
             header["random"] = 1
         value, answer = self._ask("call", header, buffers)
-        if answer.get("random"):
-            _restore_random(answer["random"])
-        self._random = pickle.dumps((random.getstate(), np.random.get_state()))
+        same = not answer.get("random") or follow(answer["random"])
+        self._random = random_states() if same else b""  # told anew at the next call
         if answer.get("changed") is True:
             value, changed = value
             for n, new in changed.items():
@@ -267,11 +265,3 @@ def _change(old: Any, new: Any) -> None:
             old.update(new)
         elif isinstance(old, np.ndarray):
             old[...] = new
-
-
-def _restore_random(state: Any) -> None:
-    with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-        version, numbers, gauss, name, keys, position, has_gauss, cached = state
-        random.setstate((version, tuple(numbers), gauss))
-        if name == "MT19937":
-            np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))

@@ -10,6 +10,7 @@ from fpgaclass.engine.wire import is_deep
 _DEEPEST = 19
 _PICTURES = ("image/png", "image/jpeg")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
+_SHORT = 1000
 _WORDS = re.compile(r"[^\"'<>&`=]{0,2000}\Z")
 
 
@@ -72,3 +73,24 @@ def clean_output(output: Any) -> dict[str, Any] | None:
             cleaned["execution_count"] = count if type(count) is int else None
         return cleaned
     return None
+
+
+def what_counts(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what a check's outputs decide its mark by, in few bytes.
+
+    An error, a number as its value (partial credit), something on stderr: nbgrader takes a check that shows
+    none of them for passed, so none may be lost where a submission has used up the room for outputs.
+    """
+    short: dict[str, dict[str, Any]] = {}
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "error":
+            text = str(output["evalue"])[:_SHORT]
+            short.setdefault(kind, error_output(str(output["ename"])[:_SHORT], text, [text]))
+        elif kind == "execute_result":
+            text = output["data"].get("text/plain")
+            plain = {"text/plain": ("".join(text) if isinstance(text, list) else str(text or ""))[:_SHORT]}
+            short.setdefault(kind, {**output, "data": plain, "metadata": {}})
+        elif kind == "stream" and output["name"] == "stderr":
+            short.setdefault("stderr", {**output, "text": str(output["text"])[:_SHORT]})
+    return list(short.values())

@@ -15,6 +15,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from fpgaclass.engine.outputs import what_counts
 from fpgaclass.engine.system import memfd_create
 
 CUT = "\n[the rest was cut]\n"
@@ -31,10 +32,14 @@ class Recorder:
         self.outputs: list[dict[str, Any]] = []
         self._left = limit
         self._clear_next = False
+        self._kept: set[tuple[str, str | None]] = set()
 
     def stream(self, name: str, text: str) -> None:
         """Add what was printed; pieces of the same stream become one output, as nbclient does it."""
-        if not text or not self._room(len(text)):
+        if not text:
+            return
+        if not self._room(len(text)):
+            self._keep({"output_type": "stream", "name": name, "text": text})
             return
         last = self.outputs[-1] if self.outputs else {}
         if last.get("output_type") == "stream" and last.get("name") == name:
@@ -46,6 +51,16 @@ class Recorder:
         """Add any other output."""
         if self._room(len(str(output))):
             self.outputs.append(output)
+        else:
+            self._keep(output)
+
+    def _keep(self, output: dict[str, Any]) -> None:
+        """Keep of an output for which there is no room what decides a mark, the first of each kind."""
+        for short in what_counts([output]):
+            kept = (short["output_type"], short.get("name"))
+            if kept not in self._kept:
+                self._kept.add(kept)
+                self.outputs.append(short)
 
     def clear(self, wait: bool) -> None:
         """Forget what was shown, at once or when the next output comes."""
