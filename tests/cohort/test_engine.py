@@ -564,6 +564,34 @@ def test_another_size_in_the_file_is_told(course: Path, provider: MemoryProvider
     assert "seat/ada, seat/emmy, seat/lise: made as m5.large, which the plan no longer has" in notes
 
 
+def test_what_changed_in_the_file_and_not_in_the_cloud_is_told(
+    course: Path, cloud: MemoryCloud, provider: MemoryProvider
+) -> None:
+    """Who lets another network in, in the file alone, must not believe that its people get in."""
+    text = course.read_text().replace("hours: 40", "max_cost: 500\n  hours: 40")
+    course.write_text(text.replace("abcdef0}", "abcdef0, budget_email: ada@example.org}"))
+    verbs.apply(course, provider=provider)
+    assert changes(verbs.plan(course)).notes == ()  # type: ignore[union-attr]
+    text = course.read_text().replace("131.154.0.0/16", "10.1.0.0/16").replace("ada@", "emmy@")
+    course.write_text(text.replace("max_cost: 500", "max_cost: 600").replace("hours: 10", "hours: 12"))
+    found = changes(verbs.plan(course))
+    assert found is not None
+    assert {note.partition(":")[0] for note in found.notes} == {
+        "ssh_from",
+        "aws.budget_email",
+        "max_cost (of the budget alarm)",
+        "cards.hours",
+    }
+    assert "\nnote: ssh_from: another one in the file now" in changes_text(found)
+    assert verbs.apply(course, provider=provider).notes == found.notes
+    firewall = next(thing for thing in cloud.things.values() if thing.kind == "firewall")
+    del cloud.things[firewall.id]
+    assert not any("ssh_from" in note for note in verbs.apply(course, provider=provider).notes)
+    private = (State().engine.url.database, "example.org", "10.1.0.0")
+    data = Path(str(private[0])).read_bytes() + Path(f"{private[0]}-wal").read_bytes()
+    assert not [word for word in private[1:] if word.encode() in data], "mail and networks stay in the file"
+
+
 def test_a_machine_that_went_at_once_is_not_called_ready(
     course: Path, cloud: MemoryCloud, provider: MemoryProvider
 ) -> None:

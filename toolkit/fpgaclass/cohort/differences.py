@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from fpgaclass.cohort.costs import cost_in_all
 from fpgaclass.cohort.database import now
 from fpgaclass.cohort.errors import PlanRefusedError
-from fpgaclass.cohort.plans import Plan
+from fpgaclass.cohort.plans import Plan, Resource
 from fpgaclass.cohort.spec import CohortSpec, own_hours
-from fpgaclass.cohort.state import CREATED, READY, CohortRow, Row, State
+from fpgaclass.cohort.state import CREATED, DELETED, FAILED, INTENT, PLANNED, READY, CohortRow, Row, State
+from fpgaclass.core import digest_of
+
+Digests = Mapping[str, Mapping[str, str]]
+_IN_THE_FILE = {
+    "email": "aws.budget_email",
+    "limit": "max_cost (of the budget alarm)",
+    "role": "aws.expiry_role",
+    "size_gb": "seat.volume_gb",
+    "hours": "cards.hours",
+}
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,14 @@ class Changes:
         there: what is in both.
         gone: what was made, and is in the plan no more.
         cost_at_most: of all of it, those included, from the cohort's beginning to its end (estimate).
+        notes: what the file asks for and what is there keeps as it was made.
     """
 
     new: tuple[str, ...]
     there: tuple[str, ...]
     gone: tuple[str, ...]
     cost_at_most: float
+    notes: tuple[str, ...] = ()
 
     def refuse_if_wrong(self, plan: Plan, *, prune: bool = False) -> None:
         """Raise if the plan keeps its limit, and what is there and to be made does not.
@@ -68,6 +80,7 @@ def changes(plan: Plan, *, prune: bool = False, url: str | None = None) -> Chang
         tuple(key for key in planned if key in made),
         tuple(key for key in made if key not in plan),
         cost_in_all(plan, known, rows, prune=prune),
+        tuple(differences(known, plan, rows, state.made_with(plan.cohort))),
     )
 
 
@@ -78,7 +91,53 @@ def without_what_is_over(wanted: Plan, cohort: CohortRow, spec: CohortSpec) -> t
     return replace(wanted, resources=tuple(due)), over
 
 
-def differences(row: CohortRow, wanted: Plan, rows: Sequence[Row]) -> list[str]:
+def settings_to_note(
+    plan: Plan, rows: Sequence[Row], noted: Digests, made: Collection[str] = ()
+) -> dict[str, dict[str, str]]:
+    """Return the digests of the settings of what an apply makes, by key.
+
+    Args:
+        plan: what is wanted.
+        rows: what the state knows.
+        noted: digests that are known already; of what may have been made with them they stay.
+        made: these were made just now.
+    """
+    fresh = {
+        row.key
+        for row in rows
+        if row.state in (PLANNED, DELETED) or (row.state in (INTENT, FAILED) and row.key not in noted)
+    }
+    return {r.key: _digests(plan, r) for r in plan.resources if r.key in fresh | set(made)}
+
+
+def _digests(plan: Plan, resource: Resource) -> dict[str, str]:
+    settings = dict(resource.settings)
+    if resource.key.startswith("card/"):
+        settings["hours"] = f"{resource.hours:g}" if resource.hours < plan.hours else ""
+    return {name: digest_of(value) for name, value in settings.items()}
+
+
+def _kept(plan: Plan, rows: Sequence[Row], noted: Digests) -> Iterator[str]:
+    there = {row.key for row in rows if row.state in (CREATED, READY)}
+    kept: dict[str, list[str]] = {}
+    for resource in plan.resources:
+        had = noted.get(resource.key, {}) if resource.key in there else {}
+        for name, digest in _digests(plan, resource).items():
+            # Without a key in the file the plan has none: apply takes the pair that was made.
+            unsaid = name == "public_key" and not resource.setting(name)
+            if not unsaid and had.get(name, digest) != digest:
+                kept.setdefault(_IN_THE_FILE.get(name, name), []).append(resource.key)
+    for name, keys_ in kept.items():
+        yield f"{name}: another one in the file now, for what is made anew; {_few(keys_)} as made"
+
+
+def _few(keys_: Sequence[str]) -> str:
+    more = f" and {len(keys_) - 5} more" if len(keys_) > 5 else ""
+    stays = "stay" if len(keys_) > 1 else "stays"
+    return f"{', '.join(keys_[:5])}{more} {stays}"
+
+
+def differences(row: CohortRow, wanted: Plan, rows: Sequence[Row], noted: Digests) -> list[str]:
     """Say what the file asks for and what is there keeps as it was made."""
     found = []
     if abs((row.created + timedelta(hours=wanted.hours) - row.expires).total_seconds()) >= 60:
@@ -96,4 +155,4 @@ def differences(row: CohortRow, wanted: Plan, rows: Sequence[Row]) -> list[str]:
             f"{', '.join(keys_[:5])}{more}: made as {size}, which the plan no longer has; "
             "a machine keeps its size, and gets another if it is removed at the provider's and applied again"
         )
-    return found
+    return [*found, *_kept(wanted, rows, noted)]

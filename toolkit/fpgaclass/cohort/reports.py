@@ -67,6 +67,7 @@ def changes_text(found: Changes, *, prune: bool = False) -> str:
             else "they stay, and go on costing; --prune removes them"
         )
         lines.append(f"in the plan no more: {len(found.gone)}{named(found.gone)}; {does}")
+    lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)
 
 

@@ -128,6 +128,33 @@ class State:
         times = ("intended", "created", "ended")
         return tuple(Row(**{**row, **{t: aware(row[t]) for t in times}}) for row in rows)
 
+    def made_with(self, cohort: str) -> dict[str, dict[str, str]]:
+        """Return the digests of the settings that things were made with, by key, as far as they are known."""
+        from fpgaclass.cohort.tables import made_with
+
+        found: dict[str, dict[str, str]] = {}
+        with self.engine.begin() as connection:
+            for row in connection.execute(made_with.select().where(made_with.c.cohort == cohort)):
+                found.setdefault(row.key, {})[row.setting] = row.digest
+        return found
+
+    def remember(self, writer: Writer, settings: Mapping[str, Mapping[str, str]]) -> None:
+        """Write down the digests of the settings that things are made with, by key."""
+        from fpgaclass.cohort.tables import made_with
+
+        rows = [
+            {"cohort": writer.cohort, "key": key, "setting": name, "digest": digest}
+            for key, digests in settings.items()
+            for name, digest in digests.items()
+        ]
+        with self.engine.begin() as connection:
+            self._fence(connection, writer)
+            for key in settings:
+                this = (made_with.c.cohort == writer.cohort) & (made_with.c.key == key)
+                connection.execute(made_with.delete().where(this))
+            if rows:
+                connection.execute(made_with.insert(), rows)
+
     def journal(self, cohort: str) -> tuple[tuple[datetime, str, str], ...]:
         """Return (when, key, what) of everything that was done to a cohort."""
         from fpgaclass.cohort.tables import journal

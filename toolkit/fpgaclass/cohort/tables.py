@@ -55,6 +55,16 @@ resources = Table(
     Column("ended", DateTime(timezone=True)),
 )
 
+# What things were made with, as digests: keys and addresses of mail need not be here to be compared.
+made_with = Table(
+    "made_with",
+    metadata,
+    Column("cohort", String(64), primary_key=True),
+    Column("key", String(96), primary_key=True),
+    Column("setting", String(32), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -13,7 +13,7 @@ from fpgaclass.cohort.applied import Applied, Listener
 from fpgaclass.cohort.belonging import refuse_another, refuse_elsewhere
 from fpgaclass.cohort.bundle import check_course
 from fpgaclass.cohort.database import now
-from fpgaclass.cohort.differences import changes, differences, without_what_is_over
+from fpgaclass.cohort.differences import changes, differences, settings_to_note, without_what_is_over
 from fpgaclass.cohort.engine import Apply
 from fpgaclass.cohort.errors import PlanRefusedError
 from fpgaclass.cohort.leases.book import LeaseBook
@@ -157,13 +157,17 @@ def apply(
                 found.refuse_if_wrong(wanted, prune=prune)
         state.settle(writer, place_of(file.spec), cloud.account())
         row = state.adopt(writer, wanted, now() + timedelta(hours=wanted.hours))
+        noted = state.made_with(wanted.cohort)
+        state.remember(writer, settings_to_note(wanted, state.rows(wanted.cohort), noted))
         run = Apply(cloud, state, writer, wanted, row, listener=listener, prune=prune, timeout_s=timeout_s)
         done = run.run()
+        state.remember(writer, settings_to_note(wanted, (), noted, done.made))
         if not done.failed:
             state.phase(writer, "ready")
         book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
     ended = [f"{', '.join(over)}: the hours are over, so that it is not made anew"] if over else []
-    return replace(done, notes=tuple(ended + differences(row, wanted, done.rows)))
+    kept = differences(row, wanted, done.rows, state.made_with(wanted.cohort))
+    return replace(done, notes=tuple(ended + kept))
 
 
 def status(path: Path | str, *, url: str | None = None, provider: Provider | None = None) -> Status:
