@@ -21,6 +21,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from fpgaclass.classroom.hub.passes import COOKIE, Passes, owner_of, without_pass
+from fpgaclass.classroom.hub.room import Room, address_of
 
 TOKEN = "a token"
 PASSES = Passes(b"known to few")
@@ -207,6 +208,53 @@ def test_half_an_answer_does_not_look_whole() -> None:
                 await answer.read()
 
     _run(talk)
+
+
+def test_what_never_ends_takes_its_senders_room_only() -> None:
+    """Two hundred questions of a student's that stay half sent took all memory; now the third one waits."""
+    head = f"PUT /user/ada/echo HTTP/1.1\r\nHost: class\r\nCookie: {OF_ADA['Cookie']}\r\n"
+    head += "Content-Length: 150000000\r\n\r\n"
+
+    async def talk(url: str, web: aiohttp.ClientSession) -> None:
+        port = aiohttp.client.URL(url).port
+        stalled = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in stalled:
+            writer.write(head.encode() + b"x" * 1000)
+            await writer.drain()
+        async with web.put(f"{url}/echo", data=b"y" * 1000) as answer:
+            assert await answer.read() == b"y" * 1000, "what is small waits for nobody"
+        third = asyncio.ensure_future(web.put(f"{url}/echo", data=b"z" * 30_000_000))
+        elsewhere = aiohttp.TCPConnector(local_addr=(address_of("emmy"), 0))
+        async with (
+            aiohttp.ClientSession(connector=elsewhere, headers={"Authorization": "token emmys"}) as her,
+            her.put(f"{url}/echo", data=b"e" * 3_000_000) as answer,
+        ):
+            assert len(await answer.read()) == 3_000_000, "nor does anybody else"
+        assert not third.done()
+        for _, writer in stalled:
+            writer.close()
+        async with await third as answer:
+            assert len(await answer.read()) == 30_000_000
+
+    _run(talk)
+
+
+def test_who_finds_no_room_is_told() -> None:
+    """One alone is let in whatever its size; the others wait, and not for ever."""
+
+    async def go() -> None:
+        room = Room(of_one=10, of_all=15)
+        assert await room.take("ada", 20, 0)
+        assert not await room.take("ada", 1, 0.01)
+        assert not await room.take("emmy", 1, 0.01)
+        waits = asyncio.ensure_future(room.take("emmy", 10, 60))
+        await asyncio.sleep(0)
+        room.give_back("ada", 20)
+        assert await waits
+        assert await room.take("ada", 5, 0)
+        assert not await room.take("lise", 1, 0.01)
+
+    asyncio.run(go())
 
 
 def test_a_kernel_is_heard_from_its_first_word() -> None:

@@ -21,15 +21,22 @@ from configurable_http_proxy.handlers import ProxyHandler
 from tornado.httpserver import HTTPServer
 from tornado.httputil import url_concat
 from tornado.iostream import StreamClosedError
-from tornado.web import Application
+from tornado.web import Application, RequestHandler, stream_request_body
 from tornado.websocket import WebSocketClosedError, websocket_connect
 from yarl import URL
 
 from fpgaclass.classroom.hub.limits import raise_open_files
 from fpgaclass.classroom.hub.passes import Passes, owner_of, without_pass
+from fpgaclass.classroom.hub.room import Room
 
 _LARGEST = 160_000_000
 """Bytes of a request: an exchange's submission and what HTTP adds to it."""
+_SMALL = 2**18
+"""Bytes of a request that nobody counts."""
+_OF_ONE, _OF_ALL = 2 * _LARGEST, 10 * _LARGEST
+"""Bytes of the larger requests that are here at a time, of one person and of all: they are kept in memory."""
+_PATIENCE, _SLOWEST = 60.0, 900.0
+"""Seconds that a request waits for its room, and that its body may take."""
 _LARGEST_MESSAGE = 64 * 2**20
 """Bytes of one message of a kernel."""
 _OF_ONE_HOP = frozenset(
@@ -48,16 +55,56 @@ It would stay in the browser of a shared computer, and act as whoever logs in th
 _SENT = "fpgaclass-sent"
 """Set while a browser without a pass is at the login: who comes back without one is not sent again."""
 _NOT_YOURS = "This server belongs to somebody else.\n"
+_NO_ROOM = "Much is being sent at this moment. Try again in a minute.\n"
 _NO_PASS = "Log out at /hub/logout, and log in again.\n"
 
 
+@stream_request_body
 class Passing(ProxyHandler):  # type: ignore[misc]
     """One question of a browser, passed on to where its path leads, and the answer back."""
 
     answering: asyncio.Task[Any] | None = None
     reading: asyncio.Task[None] | None = None
+    room: tuple[str, int] | None = None
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
+        """Ask whether a browser may go there, then wait until there is room for what it sends."""
+        self.body = bytearray()
+        self._check_pass()
+        if self._finished:
+            return
+        asked = self.request.headers
+        told = asked.get("Content-Length", "")
+        size = int(told) if told.isdigit() else _LARGEST * ("Transfer-Encoding" in asked)
+        if size <= _SMALL:
+            return
+        passes = self.proxy.passes
+        who = (passes and passes.holder(asked.get("Cookie", ""))) or str(self.request.remote_ip)
+        if not await self.proxy.room.take(who, size, _PATIENCE):
+            self.set_status(503)
+            self.set_header("Content-Type", "text/plain")
+            with suppress(StreamClosedError):  # the browser has left
+                await self.finish(_NO_ROOM)
+            return
+        self.room = (who, size)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of what is sent."""
+        self.body += chunk
+
+    def on_finish(self) -> None:
+        """Give the room back."""
+        self.body = bytearray()
+        if self.room:
+            self.proxy.room.give_back(*self.room)
+            self.room = None
+
+    def on_connection_close(self) -> None:
+        """Do what both kinds of handlers do when the browser has left: the library's does one of them."""
+        RequestHandler.on_connection_close(self)
+        super().on_connection_close()
+
+    def _check_pass(self) -> None:
         """Show a browser nobody's server but that of who logged in with it (``passes``).
 
         Programs with a token say so in a header, which no link can; websockets show nothing.
@@ -110,7 +157,7 @@ class Passing(ProxyHandler):  # type: ignore[misc]
                 self.request.method,
                 URL(url, encoded=True),
                 headers=words,
-                data=self.request.body or None,
+                data=self.body or None,
                 allow_redirects=False,
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
             ) as answer:
@@ -184,6 +231,7 @@ class Passing(ProxyHandler):  # type: ignore[misc]
         """Let go of the far side when the browser has left."""
         if self.answering:
             self.answering.cancel()
+        self.on_finish()
         super().on_close()
 
 
@@ -192,7 +240,7 @@ class ClassProxy(PythonProxy):  # type: ignore[misc]
 
     def __init__(self, options: dict[str, Any], passes: Passes | None) -> None:
         super().__init__(options)
-        self.passes = passes
+        self.passes, self.room = passes, Room(_OF_ONE, _OF_ALL)
         self.proxy_app = Application(
             [("/.*", Passing, {"proxy": self})], websocket_max_message_size=_LARGEST_MESSAGE
         )
@@ -215,7 +263,7 @@ async def serve(where: argparse.Namespace) -> None:
         (proxy.proxy_app, where.ip, where.port),
         (proxy.api_app, where.api_ip, where.api_port),
     ):
-        HTTPServer(app, max_buffer_size=_LARGEST).listen(port, ip)
+        HTTPServer(app, max_body_size=_LARGEST, body_timeout=_SLOWEST).listen(port, ip)
     await asyncio.Event().wait()
 
 

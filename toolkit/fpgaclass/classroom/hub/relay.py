@@ -93,14 +93,16 @@ def at_most(many: int, take: Take) -> Take:
     return serve
 
 
-def to_tcp(port: int, *, patience: float = 0.0) -> Connect:
-    """Return what connects to a port of 127.0.0.1, trying for ``patience`` seconds."""
+def to_tcp(port: int, *, patience: float = 0.0, origin: str = "") -> Connect:
+    """Return what connects to a port of 127.0.0.1, from ``origin``, trying for ``patience`` seconds."""
+
+    here = (origin, 0) if origin else None
 
     async def connect() -> Streams:
         ends = asyncio.get_running_loop().time() + patience
         while True:
             try:
-                return await asyncio.open_connection("127.0.0.1", port)
+                return await asyncio.open_connection("127.0.0.1", port, local_addr=here)
             except ConnectionRefusedError:
                 if asyncio.get_running_loop().time() > ends:
                     raise

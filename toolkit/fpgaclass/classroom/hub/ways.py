@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fpgaclass.classroom.hub import relay
 from fpgaclass.classroom.hub.internet import Gate
+from fpgaclass.classroom.hub.room import address_of
 from fpgaclass.engine.sandbox import Mount
 
 _INSIDE = "/run/class"
@@ -83,13 +84,14 @@ class Doors:
         """Open the ways of one seat; the caller closes them when its server has ended.
 
         Through a door whoever is inside is where any browser is, with `MOST_AT_ONCE` connections at a time:
-        all seats' go through one process, which may have so many files open.
+        all seats' go through one process, which may have so many files open. They come from an address of
+        the seat's own (`fpgaclass.classroom.hub.room`).
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self.folder / f"in-{name}.sock"
         entrance = relay.bind_unix(path, 0o600)
         way_in = await relay.listen_tcp(0, relay.to_unix(path))
-        to_hub = relay.to_tcp(self.hub_port)
+        to_hub = relay.to_tcp(self.hub_port, origin=address_of(name))
         doors = {self.hub_port: self.folder / f"hub-{name}.sock"}
         take: dict[int, relay.Take] = {self.hub_port: lambda r, w: relay.carry(r, w, to_hub)}
         if self.internet:
