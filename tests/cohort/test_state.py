@@ -110,3 +110,21 @@ def test_a_database_that_fails_in_the_middle_is_one_line(tmp_path: Path) -> None
     with pytest.raises(CohortError, match=r"failed: no such column.*state\.sqlite.*Next: ") as told:
         state.rows("spring27")
     assert "\n" not in str(told.value)
+
+
+def test_a_damaged_database_keeps_nobody_from_removing_machines(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost while somebody mends it: the message says how they go without it, and that works."""
+    cloud = MemoryCloud()
+    verbs.apply(course, provider=MemoryProvider(cloud))
+    file = Path(str(State().engine.url.database))
+    for beside in (file, Path(f"{file}-wal")):
+        beside.write_bytes(b"x" * 5000)
+    with pytest.raises(CohortError, match="FPGACLASS_STATE at an empty folder") as told:
+        verbs.destroy(course, provider=MemoryProvider(cloud))
+    assert "see that it is whole" in str(told.value)
+    assert cloud.things
+    monkeypatch.setenv("FPGACLASS_STATE", str(tmp_path / "empty"))
+    verbs.destroy(course, provider=MemoryProvider(cloud))
+    assert not cloud.things

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+_FILE = "see that it is whole and of this version, and that its folder can be written and has room"
+_SERVER = "see that it is there, of this version, and has room; check FPGACLASS_DATABASE, and psycopg"
+_MEANWHILE = (
+    "; meanwhile fpgaclass cohort destroy removes machines by their tags, with FPGACLASS_STATE at an empty "
+    "folder and without FPGACLASS_DATABASE"
+)
+
+
 def now() -> datetime:
     """Return the time, UTC, to the second as the clouds' tags have it."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -64,7 +72,7 @@ def open_database(url: str | None = None) -> Engine:
         raise CohortError(
             f"the database cannot be opened: {scrub(str(trouble).splitlines()[0])}",
             where=where,
-            next_step="check FPGACLASS_DATABASE; for PostgreSQL the package psycopg is needed",
+            next_step=(_FILE if url.startswith("sqlite") else _SERVER) + _MEANWHILE,
         ) from trouble
     event.listen(engine, "handle_error", _told)
     return engine
@@ -81,7 +89,7 @@ def _told(context: Any) -> None:
     raise CohortError(
         f"the database failed: {said}",
         where=shown(context.engine) if context.engine else None,
-        next_step="see that it is there, of this version, and has room; then run the command again",
+        next_step=(_FILE if context.dialect.name == "sqlite" else _SERVER) + _MEANWHILE,
     ) from trouble
 
 
