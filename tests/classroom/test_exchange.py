@@ -302,13 +302,35 @@ def test_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_is_kept_of_a_student_has_an_end(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that submits must not fill the disk either."""
-    monkeypatch.setattr("fpgaclass.classroom.exchange.store.QUOTA", 1000)
+    monkeypatch.setattr("fpgaclass.classroom.exchange.store.QUOTA", 2000)
     ada = open_desk(classroom.layout, "ada")
     ada.submit(COURSE, LAB, {"a": b"x" * 900})
     with pytest.raises(RefusedError, match=r"take more than.*Next: ask your instructor"):
         ada.submit(COURSE, LAB, {"a": b"x" * 900})
     assert isinstance(ada, Desk)
     assert open_desk(classroom.layout, "emmy").submit(COURSE, LAB, {"a": b"x" * 900})
+
+
+def test_names_of_files_are_kept_too(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand empty files with long names are two megabytes, each time."""
+    monkeypatch.setattr("fpgaclass.classroom.exchange.store.QUOTA", 10_000_000)
+    ada = open_desk(classroom.layout, "ada")
+    names = {f"{'/'.join(['x' * 200] * 4)}/{n}": b"" for n in range(2000)}
+    for _ in range(2):
+        ada.submit(COURSE, LAB, names)
+    with pytest.raises(RefusedError, match="more than"):
+        ada.submit(COURSE, LAB, names)
+
+
+def test_a_loop_that_submits_has_an_end(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at the class looks at all that was handed in."""
+    monkeypatch.setattr("fpgaclass.classroom.exchange.store.MOST_TIMES", 3)
+    ada, emmy = (open_desk(classroom.layout, name) for name in ("ada", "emmy"))
+    for _ in range(3):
+        ada.submit(COURSE, LAB, TREE)
+    with pytest.raises(RefusedError, match="3 times"):
+        ada.submit(COURSE, LAB, TREE)
+    emmy.submit(COURSE, LAB, TREE)
 
 
 def test_the_digest_can_be_checked_by_hand(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ TIME = "%Y-%m-%d %H:%M:%S.%f UTC"
 QUOTA = 1_000_000_000
 """Bytes that one student's submissions of a course may take; the same file counts each time."""
 
+MOST_TIMES = 1000
+"""So often a student may hand in a lab: each time is looked at whenever somebody looks at the class."""
+
+_OF_A_FILE = 500  # bytes in the database besides a file's contents, and its path twice
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -129,13 +134,18 @@ class Store:
         """Keep a submission; its time is now, and later than any before it.
 
         Raises:
-            RefusedError: the student's submissions take too much room.
+            RefusedError: the student's submissions take too much room, or are too many.
         """
         from sqlalchemy import func, select
 
         of = _is(submissions, course=course, student=student)
-        size = sum(map(len, tree.values()))
+        size = sum(len(data) + 2 * len(path.encode()) + _OF_A_FILE for path, data in tree.items())
         with self._writer.begin() as db:
+            times = db.execute(select(func.count()).where(of, submissions.c.lab == lab)).scalar() or 0
+            if times >= MOST_TIMES:
+                raise RefusedError(
+                    413, f"you have submitted {lab} {times} times", next_step="ask your instructor"
+                )
             if size + (db.execute(select(func.sum(submissions.c.size)).where(of)).scalar() or 0) > QUOTA:
                 step = "ask your instructor; fewer or smaller data files in the lab's folder help"
                 raise RefusedError(
