@@ -410,6 +410,9 @@ def test_a_timer_where_there_is_a_systemd(
         f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$2" = is-system-running ] && echo running\nexit 0\n'
     )
     control.chmod(0o755)
+    login = control.parent / "loginctl"
+    login.write_text("#!/bin/sh\necho yes\n")
+    login.chmod(0o755)
     monkeypatch.setenv("PATH", f"{control.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr("fpgaclass.cohort.timer.os.geteuid", lambda: 1000)
@@ -419,8 +422,22 @@ def test_a_timer_where_there_is_a_systemd(
     units = tmp_path / "config" / "systemd" / "user"
     service = (units / "fpgaclass-sweep-spring27.service").read_text()
     assert f"cohort sweep --yes --course {course}" in service
-    assert f'Environment="FPGACLASS_STATE={os.environ["FPGACLASS_STATE"]}"' in service
+    kept = units / "fpgaclass-sweep-spring27.env"
+    assert f"EnvironmentFile={kept}\n" in service
+    assert f'FPGACLASS_STATE="{os.environ["FPGACLASS_STATE"]}"' in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "start fpgaclass-sweep-spring27.service" in (tmp_path / "asked").read_text()
     assert "enable --now fpgaclass-sweep-spring27.timer" in (tmp_path / "asked").read_text()
+    login.write_text("#!/bin/sh\necho no\n")
+    said = run("cohort", "sweep", "--install-timer", *here)
+    assert (said.code, "end when you log out" in said.err, "enable-linger" in said.err) == (1, True, True)
+    control.write_text(control.read_text().replace("exit 0", '[ "$2" != start ]'))
+    said = run("cohort", "sweep", "--install-timer", *here)
+    assert (said.code, "its first sweep failed" in said.err, "journalctl --user -u" in said.err) == (
+        1,
+        True,
+        True,
+    )
     run("cohort", "destroy", "--yes", *here)
     assert not list(units.iterdir())
     assert not memory.things

@@ -231,12 +231,15 @@ def test_a_host_s_last_words_may_be_none() -> None:
     assert events.messages == {"seat/ada": "Docker: no message"}
 
 
-def test_a_timer_keeps_a_password_and_no_log_does() -> None:
+def test_a_timer_keeps_a_password_and_nobody_else_reads_it() -> None:
     """systemd fills ``%`` in, and cron ends a line at it; an address of a database has ``%40`` for an @."""
     environment = {"FPGACLASS_DATABASE": "postgresql://me:ge%40heim@db/x"}
-    units = timer_units("c27", ["/opt/my course/fpgaclass", "--course", "/100%/$x"], environment)
+    words = ["/opt/my course/fpgaclass", "--course", "/100%/$x"]
+    units = timer_units("c27", words, environment, Path("/etc/systemd/system"))
     service = units["fpgaclass-sweep-c27.service"]
-    assert 'Environment="FPGACLASS_DATABASE=postgresql://me:ge%%40heim@db/x"' in service
+    assert "heim" not in service, "everybody on the machine may ask systemd for what is in a unit"
+    assert "EnvironmentFile=/etc/systemd/system/fpgaclass-sweep-c27.env\n" in service
+    assert units["fpgaclass-sweep-c27.env"] == 'FPGACLASS_DATABASE="postgresql://me:ge%40heim@db/x"\n'
     assert 'ExecStart="/opt/my course/fpgaclass" --course "/100%%/$$x"' in service
     line = crontab_line(["/bin/x", "100%"], environment)
     assert "heim" not in line
