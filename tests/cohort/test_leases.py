@@ -185,6 +185,21 @@ def test_an_early_release_goes_to_the_next(book: Callable[..., LeaseBook], clock
     assert leases.served()["ada"] == 1
 
 
+def test_who_left_keeps_no_time_from_others(book: Callable[..., LeaseBook]) -> None:
+    """Nobody would come, and the card would stand idle until it is a no-show; the next gets it at once."""
+    leases = book()
+    gone, active = _lease(leases.book("lise", at=START + timedelta(hours=1))), _lease(leases.book("max"))
+    leases.begin(active.identity, student="max")
+    leases.block("u250-0", START + timedelta(minutes=30), START + timedelta(hours=1), note="lecture")
+    leases.block("u250-0", START + timedelta(minutes=90), START + timedelta(hours=9), note="lecture")
+    assert isinstance(leases.book("otto"), Waiting)
+    assert isinstance(leases.book("ada"), Waiting)
+    assert leases.free_others(["ada", "emmy"]) == (gone,)
+    assert _lease(leases.next("ada")).begins == gone.begins  # type: ignore[arg-type]
+    assert leases.queue() == ()
+    assert [lease.state for lease in leases.bookings("max")] == ["active"]
+
+
 def test_the_least_served_comes_first(book: Callable[..., LeaseBook], clock: Clock) -> None:
     """Not who clicks first: a class has those who watch the page all day, and the others."""
     leases = book(max_slots=48, horizon_days=1, queue_hours=24, open_bookings=2)

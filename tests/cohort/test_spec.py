@@ -29,6 +29,8 @@ def test_the_cohort_is_read_from_the_course_or_alone(course: Path, tmp_path: Pat
         ("name: spring27", "name: Spring 27", r"cohort\.name"),
         ("provider: aws", "provider: azure", r"cohort\.provider"),
         ("[131.154.0.0/16]", "[0.0.0.0/0]", "whole internet"),
+        ("[131.154.0.0/16]", "[0.0.0.0/1, 128.0.0.0/1]", "so much of the internet"),
+        ("[131.154.0.0/16]", '["2000::/3"]', "your networks, /16 at most"),
         ("[131.154.0.0/16]", "[131.154.1.1/16]", "host bits"),
         ("[131.154.0.0/16]", "[]", "nobody could log in"),
         ("hours: 10}", "hours: 100}", "longer than the cohort"),

@@ -44,10 +44,18 @@ def _no_number(value: object) -> object:
 Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
+_WIDEST = {4: 8, 6: 16}
+
+
 def _network(text: str) -> str:
     network = ipaddress.ip_network(text)  # its ValueError names the host bits or the mask
     if network.prefixlen == 0:
         raise ValueError("the whole internet may not reach port 22; name your networks")
+    if network.prefixlen < _WIDEST[network.version]:  # 2000::/3 is all of it, and so are two halves
+        least = f"/{_WIDEST[network.version]}"
+        raise ValueError(
+            f"so much of the internet may not reach port 22; name your networks, {least} at most"
+        )
     return str(network)
 
 

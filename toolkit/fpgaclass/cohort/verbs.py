@@ -113,7 +113,8 @@ def apply(
     Args:
         path: course.yaml, its folder, or the cohort's own file.
         max_cost: refuse a plan that could cost more, by itself or with what is there already.
-        prune: remove what is there and no longer in the plan, such as the seats of students who left.
+        prune: remove what is there and no longer in the plan, such as the seats of students who left, and free
+            what they booked.
         listener: is told of every step, from several threads.
         url: the state's database; None is the default one.
         provider: instead of the one that the file names.
@@ -164,8 +165,10 @@ def apply(
         state.remember(writer, settings_to_note(wanted, (), noted, done.made))
         if not done.failed:
             state.phase(writer, "ready")
+        freed = book.free_others(wanted.students) if prune else ()
         book.follow({row.key: row.state == READY for row in done.rows if row.key.startswith("card/")})
     ended = [f"{', '.join(over)}: the hours are over, so that it is not made anew"] if over else []
+    ended += [f"{lease.student} left, and their time on {lease.card} is free again" for lease in freed]
     kept = differences(row, wanted, done.rows, state.made_with(wanted.cohort))
     return replace(done, notes=tuple(ended + kept))
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fpgaclass.cohort.errors import LeaseError
-from fpgaclass.cohort.leases.entries import ACTIVE, BLOCK, CANCELLED, DONE, OPEN, Card, Lease, Waiting
+from fpgaclass.cohort.leases.entries import ACTIVE, BLOCK, BOOKED, CANCELLED, DONE, OPEN, Card, Lease, Waiting
 from fpgaclass.cohort.leases.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -137,6 +137,25 @@ class LeaseBook(Ledger):
                 raise LeaseError(f"the booking begins at {begins}", next_step="come back then")
             connection.execute(leases.update().where(leases.c.identity == identity).values(state=ACTIVE))
             return self._lease(self._row(connection, identity))
+
+    def free_others(self, students: Iterable[str]) -> tuple[Lease, ...]:
+        """Free the bookings of everybody but these students, and their places on the waiting list.
+
+        Returns:
+            the bookings that are free again. Who is on a card at this moment keeps their time.
+        """
+        from fpgaclass.cohort.tables import leases, waiting
+
+        stay = sorted(set(students))
+        with self._turn() as connection:
+            theirs = (leases.c.cohort == self.cohort) & leases.c.student.not_in(stay)
+            rows = connection.execute(leases.select().where(theirs & (leases.c.state == BOOKED))).all()
+            for row in rows:
+                self._end(connection, row, CANCELLED)
+            gone = (waiting.c.cohort == self.cohort) & waiting.c.student.not_in(stay)
+            connection.execute(waiting.delete().where(gone))
+            self._refill(connection)
+            return tuple(map(self._lease, rows))
 
     def leave_queue(self, student: str) -> bool:
         """Take a student off the waiting list; return whether they were on it."""
