@@ -113,8 +113,8 @@ def apply(
     Args:
         path: course.yaml, its folder, or the cohort's own file.
         max_cost: refuse a plan that could cost more, by itself or with what is there already.
-        prune: remove what is there and no longer in the plan, such as the seats of students who left, and free
-            what they booked.
+        prune: remove what is there and no longer in the plan, such as the seats of students who left, and
+            free what they booked.
         listener: is told of every step, from several threads.
         url: the state's database; None is the default one.
         provider: instead of the one that the file names.
