@@ -84,6 +84,43 @@ def test_marks_follow_a_deadline_that_moves(classroom: Classroom, submit: Submit
     assert [mark.score for mark in report.marks[:3]] == [3, 3, 3]
 
 
+def test_what_course_yaml_says_by_now_counts(classroom: Classroom, submit: Submit) -> None:
+    """The pages show its deadline: marks that follow another one would be no end of questions."""
+    submit("ada", when=LATE)
+    classroom.grade(LAB)
+    assert _marks(classroom)["ada"] == (1.5, 1.5)
+    path = classroom.course.path
+    before = path.read_text()
+    try:
+        path.write_text(before.replace("percent_per_day: 50", "percent_per_day: 10"))
+        classroom.course = Course.load(path)
+        classroom.settle(LAB)
+        assert _marks(classroom)["ada"] == pytest.approx((2.7, 0.3))
+        path.write_text(before.replace("2100-01-01", "2100-02-01"))
+        _class(classroom, "grade", LAB)
+        assert _marks(classroom)["ada"] == (3.0, 0.0)
+    finally:
+        path.write_text(before)
+
+
+def test_a_release_that_is_refused_leaves_the_lab_as_it_was(classroom: Classroom, submit: Submit) -> None:
+    """nbgrader removes what was released before it looks whether the new one will do."""
+    submit("ada")
+    classroom.grade(LAB)
+    path = classroom.course.path.parent / "notebooks" / LAB / "lab.py"
+    before = path.read_text()
+    try:
+        path.write_text(before.replace('name="sign"', 'name="negative"'))
+        with pytest.raises(ClassroomError, match="none may come, go, or get another name"):
+            Classroom(classroom.course, classroom.layout.state).release(LAB)
+    finally:
+        path.write_text(before)
+    submit("emmy")
+    classroom.grade(LAB)
+    assert _marks(classroom)["emmy"][0] == 3
+    assert not (classroom.layout.course / ".released").exists()
+
+
 def test_lateness_may_cost_one_student_something_else(classroom: Classroom, submit: Submit) -> None:
     """A doctor's letter is no matter for the whole class."""
     for student in ("ada", "emmy"):

@@ -73,14 +73,14 @@ class Coursework:
         collect_first: bool = True,
     ) -> grading.GradeReport:
         """Collect and grade a lab, for everybody or for one student; see ``grading.grade``."""
-        self.course.entry(lab)
+        self._follow(lab)
         return grading.grade(
             self.layout, lab, self.students, student, settings=settings, collect_first=collect_first
         )
 
     def feedback(self, lab: str, *, jobs: int = 1) -> Given:
         """Give the feedback on a graded lab back, written for so many students at once."""
-        self.course.entry(lab)
+        self._follow(lab)
         return feedback(self.layout, lab, self.students, jobs=jobs)
 
     def marks(self, lab: str | None = None) -> tuple[Mark, ...]:
@@ -201,12 +201,19 @@ class Coursework:
         from fpgaclass.classroom.gradebook.gradebook import gradebook_url, open_writer
         from fpgaclass.classroom.nbgrader_course import late_policy
 
-        self._check_lab(lab)
+        self._follow(lab)
         course = self.layout.course
         with open_writer(gradebook_url(course), self.layout.course_id, lab) as book:
             if by is not None:
                 book.extend(student, by)
             return book.settle(lambda name: late_policy(course, lab, name))
+
+    def _follow(self, lab: str) -> None:
+        """Follow course.yaml, which may say something else of a released lab's deadline than it did."""
+        from fpgaclass.classroom.nbgrader_course import ensure_rules
+
+        self._check_lab(lab)
+        ensure_rules(self.layout, self.course, lab)
 
     def _door(self, lab: str, student: str | None, is_open: bool) -> None:
         self._check_lab(lab)

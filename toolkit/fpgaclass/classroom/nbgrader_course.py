@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaclass.classroom.gradebook.database import URL_VARIABLE
-from fpgaclass.classroom.gradebook.gradebook import gradebook_url
+from fpgaclass.classroom.gradebook.gradebook import gradebook_url, open_writer
 from fpgaclass.classroom.gradebook.standings import standings
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.layout import Layout, locked, read_json, write_json
@@ -26,6 +27,8 @@ LATE_FILE = "late.json"
 """In the course folder: what lateness costs, for each lab."""
 EXCEPTIONS_FILE = "late_exceptions.json"
 """In the course folder: lab -> student -> what lateness costs this one."""
+_FIXED = "because there are submissions associated with it"
+"""What nbgrader logs when the cells of a lab that has marks are others than before."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +94,15 @@ def ensure_course(layout: Layout, course: Course, students: Sequence[str]) -> tu
     layout.course.mkdir(parents=True, exist_ok=True)
     layout.release.mkdir(parents=True, exist_ok=True)
     wanted = [entry.name for entry in course.labs if entry.released]
-    late = {entry.name: entry.late.model_dump() for entry in course.labs}
     before = read_json(layout.releases, {})
     digests = {name: _digest(course, name) for name in wanted}
     people = digest_of(*students)
     new = [
         name for name in wanted if before.get(name) != digests[name] or not (layout.release / name).is_dir()
     ]
+    _ensure_late(layout, course)
     if not new and before.get("students") == people:
         return ()
-    write_json(layout.course / LATE_FILE, late, 0o644)
     with nbgrader_api(layout) as api:
         _ensure_gradebook(layout)
         with api.gradebook as gradebook:
@@ -123,15 +125,65 @@ def release_lab(layout: Layout, course: Course, lab: str, api: Any) -> None:
     Raises:
         ClassroomError: nbgrader refused; the message holds its reason.
     """
-    release(course, lab, layout.course)
-    due = course.deadline(lab)
-    with api.gradebook as gradebook:
-        duedate = due.replace(tzinfo=None) if due else None
-        gradebook.update_or_create_assignment(lab, duedate=duedate)
-    api_log(layout, api.generate_assignment(lab), f"{lab} was not accepted by nbgrader")
+    _ensure_late(layout, course)
+    with _kept_if_refused(layout, lab):
+        release(course, lab, layout.course)
+        due = course.deadline(lab)
+        with api.gradebook as gradebook:
+            duedate = due.replace(tzinfo=None) if due else None
+            gradebook.update_or_create_assignment(lab, duedate=duedate)
+        log = api_log(layout, made := api.generate_assignment(lab))
+        if not made["success"] and _FIXED in log:
+            step = "give the checks of lab.py their first names again, or the changed lab a name of its own"
+            what = "has marks already: its checks may change, but none may come, go, or get another name"
+            raise ClassroomError(f"{lab} {what}", where=str(layout.release / lab), next_step=step)
+        if not made["success"]:
+            grading_log = str(layout.hub / "grading.log")
+            raise ClassroomError(f"{lab} was not accepted by nbgrader: {last_line(log)}", where=grading_log)
     api.exchange.config.ExchangeReleaseAssignment.force = True
     api.config.ExchangeReleaseAssignment.force = True
     api_log(layout, api.release_assignment(lab), f"{lab} was not released")
+
+
+@contextmanager
+def _kept_if_refused(layout: Layout, lab: str) -> Iterator[None]:
+    """Put back what a lab's submissions are graded with, should the block fail: nbgrader removes it first."""
+    kept = layout.course / ".released"
+    folders = {kept / "source": layout.course / "source" / lab, kept / "release": layout.release / lab}
+    shutil.rmtree(kept, ignore_errors=True)
+    for copy, folder in folders.items():
+        if folder.is_dir():
+            shutil.copytree(folder, copy)
+    try:
+        yield
+    except BaseException:
+        for copy, folder in folders.items():
+            if copy.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+                copy.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def ensure_rules(layout: Layout, course: Course, lab: str) -> None:
+    """Have a released lab's deadline, and what lateness costs, be what course.yaml says by now.
+
+    Raises:
+        ClassroomError: the gradebook cannot be written, or somebody else is grading.
+    """
+    _ensure_late(layout, course)
+    due = course.deadline(lab)
+    with open_writer(gradebook_url(layout.course), layout.course_id, lab) as book:
+        book.ensure_due(due.replace(tzinfo=None) if due else None)
+
+
+def _ensure_late(layout: Layout, course: Course) -> None:
+    """Write what lateness costs where the formgrader finds it, too."""
+    late = {entry.name: entry.late.model_dump() for entry in course.labs}
+    path = layout.course / LATE_FILE
+    if not path.is_file() or read_json(path, {}) != late:
+        write_json(path, late, 0o644)
 
 
 def read_marks(layout: Layout, labs: Sequence[str], students: Sequence[str]) -> tuple[Mark, ...]:

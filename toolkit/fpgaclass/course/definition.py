@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +76,13 @@ class LabEntry(Strict):
     deadline: datetime | None = None
     late: LatePolicy = LatePolicy()
     released: bool = True
+
+    @field_validator("deadline", mode="before")
+    @classmethod
+    def _with_a_time(cls, given: object) -> object:
+        if isinstance(given, date) and not isinstance(given, datetime):  # would be due as that day begins
+            raise ValueError("a day and a time, such as 2027-03-15 23:59:00")
+        return given
 
 
 class Seats(Strict):

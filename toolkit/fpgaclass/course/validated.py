@@ -50,6 +50,8 @@ def read_yaml(text: str, model: type[Model], *, where: str, first_line: int = 1)
     try:
         data = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except ValueError as trouble:  # such as a day that no month has
+        raise CourseError(f"a date or number in it is none: {trouble}", where=where) from trouble
     except yaml.YAMLError as trouble:
         mark = getattr(trouble, "problem_mark", None)
         line = first_line + (mark.line if mark else 0)

@@ -128,6 +128,15 @@ class Writer:
                 for row in db.execute(chosen)
             }
 
+    def ensure_due(self, due: datetime | None) -> None:
+        """Have the lab's deadline (UTC, without a zone) be this one."""
+        if due == self.due:
+            return
+        mine = tables.assignment.c.id == self._assignment
+        with in_use(self._engine), self._engine.begin() as db:
+            db.execute(sql.update(tables.assignment).where(mine).values(duedate=due))
+        self.due = due
+
     def extend(self, student: str, by: timedelta) -> None:
         """Give a student, or `EVERYBODY`, more time for the lab, from its deadline on; zero takes it back."""
         with in_use(self._engine), self._engine.begin() as db:
