@@ -37,7 +37,7 @@ def _row(address: str) -> Row:
 
 
 def _inventory(students: list[Student], address: str = "192.0.2.7") -> dict[str, Any]:
-    return playbook.inventory([_row(address)], students, user="root", private_key=Path("key"))
+    return playbook.inventory([_row(address)], students, user="root", private_keys=[Path("key")])
 
 
 @pytest.mark.parametrize("name", ["roster.csv", "roster.yaml"])

@@ -14,6 +14,7 @@ import pytest
 
 from fpgaclass.cohort import hosts as setup
 from fpgaclass.cohort import keys, playbook, verbs
+from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases import LeaseBook, hand_over
 from fpgaclass.cohort.playbook import Task, run_playbook
 from fpgaclass.cohort.providers.local import LocalProvider, why_not
@@ -68,6 +69,30 @@ def test_hosts_are_apart_and_go_without_a_trace(cohort: Callable[[int, int], Pat
     namespaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
     assert not [row.identity for row in done.rows if row.identity and row.identity in namespaces]
     assert not [row.identity for row in done.rows if Path(f"/run/fpgaclass/{row.identity}").exists()]
+
+
+def test_the_instructor_s_own_key_opens_the_hosts(cohort: Callable[[int, int], Path]) -> None:
+    """Its private half is beside it or in an agent; the pair that another apply made does not stand before it."""
+    pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
+    path = cohort(1, 0)
+    mine = path.parent / "my key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(mine)], check=True)
+    path.write_text(path.read_text() + 'public_key: "my key.pub"\n')
+    verbs.apply(path, timeout_s=60)
+    name = load_spec(path).spec.name
+    made = keys.private_key(name)
+    assert not made.exists()
+    assert setup.configure(path).failed == ()
+    public = mine.with_suffix(".pub")
+    assert keys.private_keys(name, public) == (mine,)
+    made.write_text("of an earlier apply, which does not open it\n")
+    assert keys.private_keys(name, public) == (made, mine)
+    assert setup.configure(path).failed == ()
+    mine.unlink()
+    made.unlink()
+    assert keys.private_keys(name, public) == (public,), "an agent has it, perhaps"
+    with pytest.raises(CohortError, match=f"the key that opens {name} is not here"):
+        keys.private_keys(name, None)
 
 
 def test_a_killed_host_is_made_anew(cohort: Callable[[int, int], Path]) -> None:

@@ -13,7 +13,7 @@ from fpgaclass.cohort.errors import CohortError
 from fpgaclass.cohort.leases.gate import Health
 from fpgaclass.cohort.playbook import Configured, Task, inventory, run_playbook
 from fpgaclass.cohort.spec import CohortFile, load_spec
-from fpgaclass.cohort.state import State
+from fpgaclass.cohort.state import READY, State
 
 
 def configure(
@@ -81,8 +81,10 @@ def cohort_inventory(
         **(variables or {}),
     }
     user = {"local": "root", "aws": "ubuntu", "openstack": "ubuntu", "infn": "fpgaclass"}[spec.provider]
-    key = keys.private_key(spec.name)
-    return inventory(state.rows(spec.name), people, user=user, private_key=key, variables=common, hub=hub)
+    rows, own = state.rows(spec.name), file.beside(spec.public_key) if spec.public_key else None
+    ready = any(row.kind == "machine" and row.state == READY for row in rows)
+    opening = keys.private_keys(spec.name, own) if ready else ()
+    return inventory(rows, people, user=user, private_keys=opening, variables=common, hub=hub)
 
 
 def _bundled(file: CohortFile, folder: Path, *, hub: bool, wheel: bool, url: str | None) -> dict[str, str]:

@@ -14,6 +14,28 @@ def private_key(cohort: str) -> Path:
     return state_directory("cohorts", cohort) / "id_ed25519"
 
 
+def private_keys(cohort: str, own: Path | None) -> tuple[Path, ...]:
+    """Return the files that may open a cohort's machines: of the pair that was made, and the instructor's.
+
+    Args:
+        cohort: its name.
+        own: the file of the instructor's own public key. Its private half may be elsewhere than beside it, in
+            an agent or on a token; then ssh finds it by the public one.
+
+    Raises:
+        CohortError: there is none on this machine.
+    """
+    made = private_key(cohort)
+    found = [made] if made.exists() else []
+    if own is not None:
+        beside = own.with_suffix("")
+        found.append(beside if own.suffix == ".pub" and beside.exists() else own)
+    if not found:
+        step = "run it where the cohort was applied, or copy this file from there"
+        raise CohortError(f"the key that opens {cohort} is not here", where=str(made), next_step=step)
+    return tuple(found)
+
+
 def ensure_key(cohort: str) -> str:
     """Make the key pair of a cohort if there is none, and return its public half.
 

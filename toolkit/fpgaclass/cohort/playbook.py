@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -24,7 +25,8 @@ from fpgaclass.cohort.state import READY, Row
 from fpgaclass.core import ToolMissingError
 
 # Hosts are new and their keys unknown; addresses come round again within an hour on a cloud.
-_SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+# Without BatchMode a key with a passphrase would be asked for, and nobody sees the question.
+_SSH = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 _STEP = "uv pip install ansible-core ansible-runner (or fpgaclass[cohort])"
 
 
@@ -100,7 +102,7 @@ def inventory(
     students: Sequence[Student],
     *,
     user: str,
-    private_key: Path,
+    private_keys: Sequence[Path],
     variables: Mapping[str, Any] | None = None,
     hub: str | None = None,
 ) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def inventory(
         rows: the state's rows.
         students: the roster, for accounts and keys.
         user: the login on the machines.
-        private_key: the file that opens them.
+        private_keys: the files that may open them.
         variables: for every host.
         hub: the key of the machine that runs the hub.
     """
@@ -126,12 +128,14 @@ def inventory(
         group = "cards" if row.key.startswith("card/") else "hubs" if row.key == hub else "seats"
         of_host = [people[row.student]] if row.student in people else list(people.values())
         groups[group]["hosts"][row.key] = {"ansible_host": row.address, "students": of_host, **own}
+    opening = {"ansible_ssh_private_key_file": str(private_keys[0])} if private_keys else {}
+    more = [shlex.join(["-o", f'IdentityFile="{path}"']) for path in private_keys[1:]]
     common = {
         "ansible_user": user,
         "ansible_become": user != "root",
         "ansible_python_interpreter": "/usr/bin/python3",
-        "ansible_ssh_private_key_file": str(private_key),
-        "ansible_ssh_common_args": _SSH,
+        "ansible_ssh_common_args": " ".join([_SSH, *more]),
+        **opening,
     }
     return {"all": {"children": groups, "vars": common}}
 

@@ -133,7 +133,7 @@ class LeaseBook(Ledger):
         with self._turn() as connection:
             row = self._open_lease(connection, identity, student)
             if not row.first <= self._slot(self._clock()) < row.first + row.slots:
-                begins = self._said(self._time(row.first))
+                begins = self.said(self._time(row.first))
                 raise LeaseError(f"the booking begins at {begins}", next_step="come back then")
             connection.execute(leases.update().where(leases.c.identity == identity).values(state=ACTIVE))
             return self._lease(self._row(connection, identity))

@@ -38,8 +38,7 @@ def hand_over(book: LeaseBook, identity: str, gate: Callable[[str], Health], *, 
         raise LeaseError(f"{student} has no open lease {identity}", next_step="fpgaclass lease list")
     if book.current(student) != lease:
         # Before the gate: a reset out of turn would end the work of whoever has the card now.
-        begins = f"{lease.begins:%Y-%m-%d %H:%M} UTC"
-        raise LeaseError(f"the booking begins at {begins}", next_step="come back then")
+        raise LeaseError(f"the booking begins at {book.said(lease.begins)}", next_step="come back then")
     while True:
         try:
             health = gate(lease.card)

@@ -147,20 +147,20 @@ class Ledger:
         first, current = self._slot(at), self._slot(self._clock())
         step = "a later time, or no time: the earliest free one is taken"
         if first < current:
-            raise LeaseError(f"{self._said(at)} is over", next_step=step)
+            raise LeaseError(f"{self.said(at)} is over", next_step=step)
         if first + slots > self._slot(self._ahead()):
             days = self.rules.horizon_days
             raise LeaseError(f"one may book up to {days} days ahead", next_step="an earlier time")
         gone = self._gone(connection)
         if gone is not None and first + slots > self._slot(gone):
-            raise LeaseError(f"the cards go at {self._said(gone)}", next_step="an earlier time")
+            raise LeaseError(f"the cards go at {self.said(gone)}", next_step="an earlier time")
         busy = self._busy(connection)
         for card in self._healthy(connection):
             wanted = range(first, first + slots + self.rules.gap_slots)
             if not any((card, slot) in busy for slot in wanted):
                 made = self._write(connection, student, card, first, slots, BOOKED, "", self.rules.gap_slots)
                 return self._lease(self._row(connection, made))
-        when = self._said(self._time(first))
+        when = self.said(self._time(first))
         step = "another time, or no time: the earliest free one is taken"
         raise LeaseError(f"no card is free at {when}", next_step=step)
 
@@ -298,5 +298,6 @@ class Ledger:
             return ends
         return min(ends, begun + timedelta(hours=self._card_hours))
 
-    def _said(self, when: datetime) -> str:
+    def said(self, when: datetime) -> str:
+        """Return a time as messages have it, in the class's zone."""
         return f"{when.astimezone(self._zone):%Y-%m-%d %H:%M %Z}"
