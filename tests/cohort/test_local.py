@@ -72,7 +72,7 @@ def test_hosts_are_apart_and_go_without_a_trace(cohort: Callable[[int, int], Pat
 
 
 def test_the_instructor_s_own_key_opens_the_hosts(cohort: Callable[[int, int], Path]) -> None:
-    """Its private half is beside it or in an agent; the pair that another apply made does not stand before it."""
+    """Its private half is beside it or in an agent; the pair of another apply does not stand before it."""
     pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
     path = cohort(1, 0)
     mine = path.parent / "my key"

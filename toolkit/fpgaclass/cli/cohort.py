@@ -169,10 +169,8 @@ def destroy(course: CoursePath = None, yes: Yes = False, as_json: Json = False) 
         cohort.progress(keys, f"remove {file.spec.name}", steps=1) as move,
     ):
         done = cohort.destroy(path, listener=lambda event: move(event.key, 1))
-    show(
-        f"{len(done.things)} things removed in {done.seconds:.0f} s; the last look showed nothing",
-        done if as_json else None,
-    )
+    went = f"{len(done.things)} things removed in {done.seconds:.0f} s"
+    show(f"{went}; the last look at {done.where} showed nothing", done if as_json else None)
 
 
 @app.command()

@@ -55,9 +55,10 @@ class Status:
 
 @dataclass(frozen=True)
 class Destroyed:
-    """What a destroy removed; ``audit`` is what its last look at the cloud showed, and is empty."""
+    """What a destroy removed, and where; ``audit`` is what its last look there showed, and is empty."""
 
     cohort: str
+    where: str
     things: tuple[tuple[Kind, str, str], ...]
     seconds: float
     audit: tuple[Found, ...]
@@ -239,6 +240,7 @@ def destroy(
         rows = state.rows(name)
         refuse_elsewhere(file, known, state)
         refuse_another(cloud, known, state)
+        account, where = cloud.account(), place_of(file.spec)
         if known:
             state.phase(writer, "destroying")
         also = [_as_found(row) for row in rows if row.identity and row.state != DELETED]
@@ -259,7 +261,8 @@ def destroy(
         LeaseBook(name, file.spec.leases, engine=state.engine).close()
         keys.remove_key(name)
         remove_timer(name)
-    return Destroyed(name, done.things, done.seconds, ())
+    where += f" (account {account})" if account else ""
+    return Destroyed(name, where, done.things, done.seconds, ())
 
 
 def _public_key(file: CohortFile) -> str:
