@@ -333,6 +333,19 @@ def test_a_loop_that_submits_has_an_end(classroom: Classroom, monkeypatch: pytes
     emmy.submit(COURSE, LAB, TREE)
 
 
+def test_a_full_disk_is_said_and_loses_nothing(classroom: Classroom) -> None:
+    """Students cannot make room; they can say what they were told."""
+    ada = open_desk(classroom.layout, "ada")
+    before = ada.submit(COURSE, LAB, TREE)
+    with ada.store.engine.connect() as db:  # SQLite counts pages; here there are no more
+        pages = db.exec_driver_sql("PRAGMA page_count").scalar()
+        db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RefusedError, match=r"disk is full.*Next: tell your instructor") as refused:
+        ada.submit(COURSE, LAB, {"a": os.urandom(100_000)})
+    assert refused.value.status == 507
+    assert ada.receipts(COURSE, LAB, "ada") == [before]
+
+
 def test_the_digest_can_be_checked_by_hand(tmp_path: Path) -> None:
     """A receipt is worth something only if a student can compute its digest without us."""
     write_tree(TREE, tmp_path)

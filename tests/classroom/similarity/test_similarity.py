@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fpgaclass.classroom.similarity import compare, read_answers, similarity_page
-from fpgaclass.classroom.similarity.submissions import released_parts
+from fpgaclass.classroom.similarity.submissions import Answer, Part, released_parts
 from fpgaclass.classroom.similarity.words import words_of
 
 SETUP = """import numpy as np
@@ -117,6 +117,21 @@ def test_nothing_a_student_writes_stops_it(source: str) -> None:
     broken = {"01_lab.ipynb": b"{", "other.ipynb": b"[]"}
     report = _report({"ada": _lab(ADA), "emmy": _lab(RENAMED), "mallory": _lab(source), "nobody": broken})
     assert [(pair.first, pair.second) for pair in report.pairs] == [("ada", "emmy")]
+
+
+@pytest.mark.parametrize("source", ["\t\n" * 200_000, "x " * 30_000], ids=["nothing", "one word"])
+def test_what_is_made_to_take_for_ever_does_not(source: str) -> None:
+    """A time that grows with the square of the length would be hours for each of these."""
+    answers = [Answer(name, (Part("task", "code", source),)) for name in ("ada", "emmy")]
+    assert compare("lab", answers, ()).lab == "lab"
+
+
+def test_of_fifty_megabytes_a_part_is_compared() -> None:
+    """Nobody writes more than that into a cell."""
+    cells = [_cell(f"task_{n}", "x = 1\n" * 10_000) for n in range(50)]
+    (found,) = read_answers({}, {"ada": {"a.ipynb": json.dumps({"cells": cells}).encode()}})
+    assert {len(part.source) for part in found.parts} == {20_000}
+    assert len(found.parts) == 10
 
 
 def test_the_page_shows_both_and_runs_nothing() -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fpgaclass.classroom.exchange.errors import RefusedError
+from fpgaclass.classroom.exchange.errors import RefusedError, writing
 from fpgaclass.classroom.exchange.tables import (
     blobs,
     feedback,
@@ -103,8 +103,8 @@ class Store:
         self.engine.dispose()
 
     def writing(self) -> Any:
-        """Begin a transaction that writes."""
-        return self._writer.begin()
+        """Begin a transaction that writes; see `fpgaclass.classroom.exchange.errors.writing`."""
+        return writing(self._writer)
 
     def labs(self, course: str) -> list[str]:
         """Return the released labs, sorted."""
@@ -114,14 +114,14 @@ class Store:
 
     def release(self, course: str, lab: str, tree: Tree) -> None:
         """Release a lab, or release it anew."""
-        with self._writer.begin() as db:
+        with self.writing() as db:
             db.execute(releases.delete().where(_is(releases, course=course, lab=lab)))
             key = _keep(db, tree)
             db.execute(releases.insert().values(course=course, lab=lab, tree=key))
 
     def withdraw(self, course: str, lab: str) -> bool:
         """Take a lab back; what was submitted stays. Return False if it was not released."""
-        with self._writer.begin() as db:
+        with self.writing() as db:
             return bool(db.execute(releases.delete().where(_is(releases, course=course, lab=lab))).rowcount)
 
     def released(self, course: str, lab: str) -> dict[str, bytes] | None:
@@ -140,7 +140,7 @@ class Store:
 
         of = _is(submissions, course=course, student=student)
         size = sum(len(data) + 2 * len(path.encode()) + _OF_A_FILE for path, data in tree.items())
-        with self._writer.begin() as db:
+        with self.writing() as db:
             times = db.execute(select(func.count()).where(of, submissions.c.lab == lab)).scalar() or 0
             if times >= MOST_TIMES:
                 raise RefusedError(
@@ -185,7 +185,7 @@ class Store:
     def give_feedback(self, course: str, lab: str, student: str, timestamp: str, tree: Tree) -> bool:
         """Keep the feedback on a submission, in place of earlier; return False if there is no such one."""
         of = _is(submissions, course=course, lab=lab, student=student)
-        with self._writer.begin() as db:
+        with self.writing() as db:
             row = db.execute(
                 submissions.select().where(of, submissions.c.at == parse_time(timestamp))
             ).first()
@@ -221,7 +221,7 @@ class Store:
         return hmac.new(self._secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
 
     def _ensure_secret(self) -> bytes:
-        with self._writer.begin() as db:
+        with self.writing() as db:
             _insert_once(db, settings, name="seal", value=secrets.token_hex(32))
         with self.engine.connect() as db:
             row = db.execute(settings.select().where(settings.c.name == "seal")).one()

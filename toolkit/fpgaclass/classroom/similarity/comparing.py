@@ -163,7 +163,7 @@ def _fragments(answer: Answer, given: set[int]) -> Fragments:
         for place in range(windows):
             key, start, end = min(runs[place : place + WINDOW])
             places = found.setdefault(key, [])
-            if (n, start, end) not in places:
+            if not places or places[-1] != (n, start, end):  # windows go on, and never back
                 places.append((n, start, end))
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TEXT = re.compile(r"\w+")
+_EMPTY = re.compile(r"\s{50,}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def _tokens(source: str) -> Iterator[tuple[object, str, int]]:
     from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
 
     place = 0
+    # The lexer looks at each of a thousand empty lines a thousand times. No word stands in white space.
+    source = _EMPTY.sub(lambda m: " " * (len(m[0]) - 1) + "\n", source)
     for kind, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens(source):
         yield kind, text, place
         place += len(text)
