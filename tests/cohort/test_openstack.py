@@ -68,6 +68,22 @@ def test_what_is_not_ours_stays(project: MemoryProject, provider: OpenStackProvi
     assert project.left() == 2
 
 
+def test_what_is_there_needs_no_quota_twice(
+    project: MemoryProject, provider: OpenStackProvider, cohort: Path
+) -> None:
+    """An apply that was cut off, or that makes one seat more, must not be refused for its own machines."""
+    project.cores = 2 + 24
+    assert not verbs.apply(cohort, provider=provider).failed
+    lost = next(iter(project.made["server"]))
+    del project.made["server"][lost]
+    again = verbs.apply(cohort, provider=provider)
+    assert not again.failed
+    assert len(project.made["server"]) == 3
+    (cohort.parent / "r.csv").write_text("login\nada\nemmy\nlise\n")
+    with pytest.raises(PlanRefusedError, match="28 of 24 free vCPUs"):
+        verbs.apply(cohort, provider=provider)
+
+
 def test_a_full_project_is_told_before(
     project: MemoryProject, provider: OpenStackProvider, cohort: Path
 ) -> None:

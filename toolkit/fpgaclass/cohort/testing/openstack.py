@@ -37,7 +37,7 @@ class MemoryProject:
         self.cores = 100
         self.current_project_id = "7c2d4f0e"
         make = self._make
-        names = {"m1.large", "alveo.u250"}
+        names = {"m1.large": 4, "alveo.u250": 16}
 
         def server(**asked: Any) -> Any:
             asked |= {"status": "ACTIVE", "addresses": {"private": [{"addr": "10.0.0.5"}]}}
@@ -60,7 +60,11 @@ class MemoryProject:
         self.compute = SimpleNamespace(
             get_limits=lambda: SimpleNamespace(
                 absolute=SimpleNamespace(
-                    total_cores=self.cores, total_cores_used=2, instances=50, instances_used=1
+                    total_cores=self.cores,
+                    total_cores_used=2
+                    + sum(names[s.flavor["original_name"]] for s in self.made["server"].values()),
+                    instances=50,
+                    instances_used=1 + len(self.made["server"]),
                 )
             ),
             find_flavor=lambda name, **_: Flavor(id=name, name=name) if name in names else None,

@@ -11,6 +11,7 @@ from fpgaclass.cohort.calls import Caller
 from fpgaclass.cohort.errors import AuthError, GoneError, ProviderError, RefusedError
 from fpgaclass.cohort.plans import Kind, Plan
 from fpgaclass.cohort.port import FAR, PREFIX, Capabilities, Finding, Found, Marker, Order
+from fpgaclass.cohort.prices import PriceBook
 from fpgaclass.cohort.providers.guest import guest_script
 from fpgaclass.cohort.providers.openstack.calls import connect, typed
 from fpgaclass.cohort.providers.openstack.servers import SiteServers, servers
@@ -55,11 +56,12 @@ class OpenStackProvider:
         except AuthError as trouble:
             return (Finding(False, trouble.what, trouble.next_step or ""),)
         needed = {use.name: use.needed for use in plan.quotas}
+        ours = self._there(plan)  # an apply that goes on needs no second time what it has
         for name, total, used in (
             ("vCPUs", limits.total_cores, limits.total_cores_used),
             ("machines", limits.instances, limits.instances_used),
         ):
-            want, left = needed.get(name, 0), (total or 0) - (used or 0)
+            want, left = needed.get(name, 0), (total or 0) - (used or 0) + ours[name]
             ok = total is None or total < 0 or want <= left
             step = "" if ok else "ask the site's managers for a higher quota, or plan less"
             findings.append(Finding(ok, f"{want} of {left} free {name}", step))
@@ -69,6 +71,13 @@ class OpenStackProvider:
                 first = any(machine.offers[0].size == size for machine in plan.of_kind("machine"))
                 findings.append(Finding(not first, f"the project has no flavour {size}", "another size"))
         return tuple(findings)
+
+    def _there(self, plan: Plan) -> dict[str, int]:
+        """Return what the plan's machines that are there take of the quotas, by the plan's own book."""
+        book = PriceBook.load(self.name)
+        mine = [f for f in self.inventory(plan.cohort, {"machine"}) if f.marker.key in plan]
+        sizes = [found.size or plan[found.marker.key].offers[0].size for found in mine]
+        return {"vCPUs": sum(book.size(size).vcpus for size in sizes), "machines": len(mine)}
 
     def inventory(self, cohort: str | None, kinds: Collection[Kind] | None = None) -> tuple[Found, ...]:
         """See the port."""
