@@ -242,8 +242,8 @@ def test_a_cohort_is_not_looked_for_elsewhere(run: Run, course: Path, memory: Me
     assert run("cohort", "apply", "--yes", *here).code == 0
     before, count = course.read_text(), len(memory.things)
     course.write_text(before.replace("eu-central-1", "eu-west-2"))
-    for verb in ("status", "apply", "destroy"):
-        said = run("cohort", verb, *(("--yes",) if verb != "status" else ()), *here)
+    for words in (["status"], ["apply", "--yes"], ["apply", "--dry-run"], ["destroy", "--yes"]):
+        said = run("cohort", *words, *here)
         assert (said.code, said.err.count("error: ")) == (1, 1)
         assert "cohort spring27 is on aws eu-central-1, not on aws eu-west-2" in said.err
         assert "Next: have the file say aws eu-central-1 again" in said.err

@@ -93,10 +93,21 @@ def plan(path: Path | str, *, max_cost: float | None = None) -> Plan:
     return made if max_cost is None else replace(made, max_cost=max_cost)
 
 
-def check(path: Path | str, *, provider: Provider | None = None) -> tuple[Finding, ...]:
-    """Ask the provider, changing nothing, whether the plan can be made."""
-    file = load_spec(path)
-    return (provider or connect(file.spec)).preflight(plan(path))
+def check(
+    path: Path | str, *, url: str | None = None, provider: Provider | None = None
+) -> tuple[Finding, ...]:
+    """Ask the provider, changing nothing, whether the plan can be made.
+
+    Raises:
+        PlanRefusedError: the cohort is at another place, or of another account.
+    """
+    file, state = load_spec(path), State(url)
+    cloud, known = provider or connect(file.spec), state.cohort(file.spec.name)
+    refuse_elsewhere(file, known, state)
+    findings = cloud.preflight(plan(path))
+    if all(finding.ok for finding in findings):
+        refuse_another(cloud, known, state)
+    return findings
 
 
 def apply(
