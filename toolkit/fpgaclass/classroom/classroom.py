@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgaclass.classroom.coursework import Coursework
+from fpgaclass.classroom.disk import disk_words
 from fpgaclass.classroom.exchange import open_desk
 from fpgaclass.classroom.hints import command
 from fpgaclass.classroom.hub import joining, server
@@ -38,6 +39,7 @@ class ClassStatus:
         submissions: lab -> how many students have submitted it.
         separated: None if each server runs in a jail, else why not.
         limits: what holds each server back from taking the whole machine.
+        disk: how little room is left on the class's disk, and who takes the most; None: there is enough.
     """
 
     course_id: str
@@ -49,6 +51,7 @@ class ClassStatus:
     submissions: dict[str, int]
     separated: str | None
     limits: str
+    disk: str | None = None
 
 
 class Classroom(Coursework):
@@ -184,6 +187,7 @@ class Classroom(Coursework):
             submissions=submitted,
             separated=jail.reason if isinstance(jail, NoJail) else None,
             limits=str(find_limiter()),
+            disk=disk_words(layout, self.students) if layout.state.is_dir() else None,
         )
 
     def _submissions(self) -> tuple[tuple[str, ...], dict[str, int]]:

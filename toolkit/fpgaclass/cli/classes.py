@@ -50,6 +50,8 @@ def status(course: CoursePath = None, state: State = None, as_json: Json = False
     if found.separated:
         print(f"servers are not separated: {found.separated}")
     print(f"limits: {found.limits}")
+    if found.disk:
+        print(f"disk: {found.disk}")
     print(f"state: {found.state}\nlog: {found.log}")
 
 
