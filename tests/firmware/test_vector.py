@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fpgaclass.card import find_compiler
+from fpgaclass.core import FirmwareError
 from fpgaclass.firmware.network import trace_network
 from fpgaclass.firmware.vector import compile_vector, run_vector, write_vector
 
@@ -40,6 +43,7 @@ def test_vectors_say_what_the_interpreter_says(wavy_model: Any, events: int, tmp
     assert write_vector(network.logic, tmp_path)
     library = compile_vector(tmp_path)
     x = np.random.default_rng(events).normal(0, 5, (events, 6))
+    x.flat[::29] *= np.resize([2.0**31, -1e12, 1e18, -3e36, 1e-40], x.flat[::29].shape)
     expected = network.predict(x)
     assert len(np.unique(expected)) > min(events, 20) / 2, "the model must not be constant"
     assert np.array_equal(run_vector(library, network.inputs, network.outputs, x), expected)
@@ -51,3 +55,14 @@ def test_what_cannot_be_expressed_is_left_to_the_interpreter(wavy_model: Any, tm
     odd = logic._replace(ops=[op._replace(opcode=10) if op.opcode == 0 else op for op in logic.ops])
     assert not write_vector(odd, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_software_of_another_version_is_refused_in_words(wavy_model: Any, tmp_path: Path) -> None:
+    """A firmware that was saved long ago: no AttributeError of ctypes, and no bits misread."""
+    network = trace_network(wavy_model)
+    old = tmp_path / "old.cpp"
+    old.write_text('extern "C" void predict(const double *, double *, long) {}\n')
+    command = [*find_compiler().command, "-shared", "-fPIC", str(old), "-o", str(tmp_path / "old.so")]
+    subprocess.run(command, check=True)
+    with pytest.raises(FirmwareError, match="made by another version of fpgaclass"):
+        run_vector(tmp_path / "old.so", network.inputs, network.outputs, np.zeros((1, 6)))

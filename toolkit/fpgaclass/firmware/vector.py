@@ -23,7 +23,8 @@ SOFTWARE = "software"
 LIBRARY = "vector.so"
 LANES = 16
 _CHUNK = 100
-_AT_ONCE = 1 << 21  # values that are events in doubles at a time
+_AT_ONCE = 1 << 22  # values between two looks at whether Ctrl-C was pressed
+_ENTRY = "predict_floats"
 
 _HEAD = """#include <cmath>
 #include <cstdint>
@@ -33,8 +34,16 @@ static inline V wide(V x, int keep) {{ return (x << keep) >> keep; }}
 """
 
 _RUN = """
+// x * grid, cut to an integer; its low bits if it is beyond what a double counts by ones.
+static inline {word} cut(float x, double grid) {{
+    double value = x * grid;
+    if (!(std::fabs(value) < 0x1p60)) value = std::fmod(value, 0x1p60);
+    int64_t whole = (int64_t)value;
+    return ({word})(whole - (value < (double)whole));
+}}
+
 extern "C" __attribute__((visibility("default")))
-void predict(const double *in, double *out, long events) {{
+void {entry}(const float *in, float *out, long events) {{
     static const double grid_in[] = {{{grid_in}}};
     std::unique_ptr<V[]> all(new V[{size}]());
     V *b = all.get();
@@ -42,14 +51,13 @@ void predict(const double *in, double *out, long events) {{
         long here = events - first < {lanes} ? events - first : {lanes};
         for (int j = 0; j < {inputs}; ++j) {{
             if (grid_in[j] == 0) continue;
-            const double *x = in + first * {inputs} + j;
+            const float *x = in + first * {inputs} + j;
             V &given = b[{size} - {inputs} + j];
-            for (long k = 0; k < here; ++k)
-                given[k] = ({word})(int64_t)std::floor(x[k * {inputs}] * grid_in[j]);
+            for (long k = 0; k < here; ++k) given[k] = cut(x[k * {inputs}], grid_in[j]);
         }}
 {calls}
         for (long k = 0; k < here; ++k) {{
-            double *o = out + (first + k) * {outputs};
+            float *o = out + (first + k) * {outputs};
 {stores}
         }}
     }}
@@ -80,6 +88,7 @@ def write_vector(logic: Any, folder: Path) -> bool:
     text = _HEAD.format(word=word, lanes=LANES) + "\n".join([*tables, *parts])
     text += _RUN.format(
         grid_in=", ".join(repr(g) for g in _grid(logic, kinds)),
+        entry=_ENTRY,
         size=size,
         lanes=LANES,
         inputs=inputs,
@@ -110,19 +119,28 @@ def run_vector(
         InvalidInputError: the events do not fit.
         FirmwareError: the library cannot be loaded.
     """
-    function = load_library(library).predict
-    pointer = ctypes.POINTER(ctypes.c_double)
-    function.argtypes, function.restype = [pointer, pointer, ctypes.c_long], None
-    given = checked_events(x, inputs.shape)
-    result = np.empty((len(given), len(outputs.fields)), np.float32)
-    # In doubles, events take several times the memory that their owner found for them.
+    function = _entry(library)
+    events = np.ascontiguousarray(checked_events(x, inputs.shape).reshape(-1, len(inputs.fields)))
+    result = np.empty((len(events), len(outputs.fields)), np.float32)
     at_once = max(1, _AT_ONCE // max(1, len(inputs.fields)))
-    for first in range(0, len(given), at_once):
-        events = np.ascontiguousarray(inputs.bounded(given[first : first + at_once]))
-        out = np.empty((len(events), len(outputs.fields)))
-        function(events.ctypes.data_as(pointer), out.ctypes.data_as(pointer), len(events))
-        result[first : first + at_once] = out
+    for first in range(0, len(events), at_once):
+        some = events[first : first + at_once]
+        out = result[first : first + at_once]
+        function(some.ctypes.data, out.ctypes.data, len(some))
     return result.reshape(-1, *outputs.shape)
+
+
+def _entry(library: Path) -> Any:
+    try:
+        function = load_library(library)[_ENTRY]
+    except AttributeError as bad:
+        raise FirmwareError(
+            "the firmware's software was made by another version of fpgaclass",
+            where=str(library),
+            next_step="build it again with firmware.build(model)",
+        ) from bad
+    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long], None
+    return function
 
 
 def load_library(library: Path) -> Any:

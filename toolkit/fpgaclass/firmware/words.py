@@ -155,7 +155,7 @@ class WordFormat:
         """
         events = self.events(x)
         span = np.exp2([field.sign + field.integer for field in self.fields])
-        return np.where(np.abs(events) < 2.0**31, events, np.fmod(events, span))
+        return np.fmod(events, span, out=events, where=np.abs(events) >= 2.0**31)
 
     def events(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Check events (n, \\*shape), round them to float32 as the model does, and flatten to (n, values).
