@@ -78,6 +78,7 @@ def test_lateness_never_costs_more_than_the_mark() -> None:
         (("01_tiny", "tiny"), r"labs\.0\.name: two digits, _ and small letters.*not 'tiny'"),
         (("2027-07-01 12:00:00", "soon"), r"labs\.0\.deadline: a day and a time, such as .*not 'soon'"),
         (("2027-07-01 12:00:00", "2027-07-01"), r"labs\.0\.deadline: a day and a time"),
+        (("2027-07-01 12:00:00", "'2027-07-01'"), r"labs\.0\.deadline: a day and a time"),
         (("2027-07-01 12:00:00", "2027-06-31 12:00:00"), "day is out of range for month"),
         (("[ada]", "[ada"), r"this is not YAML: .*course\.yaml:\d"),
         (("title: A tiny course\n", ""), "title: this key is missing"),

@@ -80,7 +80,8 @@ class LabEntry(Strict):
     @field_validator("deadline", mode="before")
     @classmethod
     def _with_a_time(cls, given: object) -> object:
-        if isinstance(given, date) and not isinstance(given, datetime):  # would be due as that day begins
+        a_day = isinstance(given, date) and not isinstance(given, datetime)
+        if a_day or (isinstance(given, str) and ":" not in given):  # would be due as that day begins
             raise ValueError("a day and a time, such as 2027-03-15 23:59:00")
         return given
 
