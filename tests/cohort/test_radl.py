@@ -88,8 +88,14 @@ def test_the_manager_takes_our_machine_and_keeps_its_tags(manager: httpx.Client)
     for name, value in ORDER.marker.tags().items():
         assert f"{name}={value}" in said
     assert manager.get(f"{path}/vms/0").status_code == 200
-    assert manager.delete(path).status_code == 200
-    assert manager.get(path).status_code == 404
+    # Its thread that configures machines may write one down again while it is being removed.
+    for _ in range(60):
+        assert manager.delete(path).status_code in (200, 404)
+        if manager.get(path).status_code == 404:
+            break
+        time.sleep(0.5)
+    else:
+        pytest.fail("it was not removed")
 
 
 def test_a_template_with_a_slip_is_refused(manager: httpx.Client) -> None:
